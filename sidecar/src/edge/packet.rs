@@ -1,0 +1,99 @@
+//! One Socket.IO EVENT packet, encoded once and shared by every socket that gets it.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+
+/// An event ready to be emitted: `42["<event>",<arg>,…]`, the same text in both protocol generations.
+///
+/// Cloning shares the bytes.
+#[derive(Debug, Clone)]
+pub struct Packet {
+    text: Bytes,
+    event: String,
+    args: Vec<Range<usize>>,
+    attachments: Vec<Bytes>,
+}
+
+impl Packet {
+    /// Encodes `event` with `args`, each of them one JSON value, which are copied as they are.
+    pub fn new(event: &str, args: &[&RawValue]) -> Self {
+        Self::with_attachments(event, args, Vec::new())
+    }
+
+    /// As [`Packet::new`], with binary attachments that placeholders in `args` refer to by number: a BINARY_EVENT packet,
+    /// `45<count>-["<event>",…]`, followed by the attachments.
+    pub fn with_attachments(event: &str, args: &[&RawValue], attachments: Vec<Bytes>) -> Self {
+        let size: usize = args.iter().map(|arg| arg.get().len() + 1).sum();
+        let mut text = String::with_capacity(size + event.len() + 16);
+        if attachments.is_empty() {
+            text.push_str("42[");
+        } else {
+            text.push_str("45");
+            text.push_str(&attachments.len().to_string());
+            text.push_str("-[");
+        }
+        text.push_str(&quote(event));
+        let mut ranges = Vec::with_capacity(args.len());
+        for arg in args {
+            text.push(',');
+            let start = text.len();
+            text.push_str(arg.get());
+            ranges.push(start..text.len());
+        }
+        text.push(']');
+        Self { text: text.into(), event: event.to_owned(), args: ranges, attachments }
+    }
+
+    /// The packet as one Engine.IO message, its type digit `4` included.
+    pub fn text(&self) -> &Bytes {
+        &self.text
+    }
+
+    /// The event's name.
+    pub fn event(&self) -> &str {
+        &self.event
+    }
+
+    /// The JSON text of each argument after the name.
+    pub fn args(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.args.iter().map(|range| std::str::from_utf8(&self.text[range.clone()]).unwrap_or("null"))
+    }
+
+    /// Binary attachments, in the order of their numbers; empty for a plain event.
+    pub fn attachments(&self) -> &[Bytes] {
+        &self.attachments
+    }
+}
+
+/// A JSON string literal of `text`.
+pub fn quote(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(json: &str) -> Box<RawValue> {
+        RawValue::from_string(json.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn event_with_channel_and_data_is_encoded_as_both_generations_expect() {
+        let packet = Packet::new("App\\Events\\E", &[&raw("\"a\""), &raw("{\"x\": 1.0}")]);
+        assert_eq!(&packet.text()[..], br#"42["App\\Events\\E","a",{"x": 1.0}]"#);
+        assert_eq!(packet.args().collect::<Vec<_>>(), ["\"a\"", "{\"x\": 1.0}"]);
+    }
+
+    #[test]
+    fn attachments_make_a_binary_event() {
+        let packet = Packet::with_attachments(
+            "e",
+            &[&raw(r#"{"_placeholder":true,"num":0}"#)],
+            vec![Bytes::from_static(b"\x01")],
+        );
+        assert_eq!(&packet.text()[..], br#"451-["e",{"_placeholder":true,"num":0}]"#);
+    }
+}
