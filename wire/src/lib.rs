@@ -1,0 +1,1 @@
+//! The wire format between a publisher and the rustecho sidecar.
