@@ -1,0 +1,385 @@
+//! The blocking client: one kept connection, one deadline over each call.
+//!
+//! It connects when it first has something to say. A call never takes longer than its timeout, whatever state the sidecar
+//! is in. A connection that broke, or that a fork inherited, is replaced once within the call and the frame written again
+//! with the same id. Whatever goes wrong half-way closes the connection, so the next call never meets half a frame.
+
+mod conn;
+mod deadline;
+mod report;
+
+pub use report::{Counters, Status};
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use self::conn::{Conn, OpenError, Trouble};
+use self::deadline::Deadline;
+use crate::error::{ClientError, DecodeError, Fate, Stage};
+use crate::frame::MAX_BODY_LEN;
+use crate::id::{EventId, IdSource};
+use crate::limits::{self, DEFAULT_MAX_DATA};
+use crate::message::{Hello, Message, Publish, Receipt, Refusal, Welcome};
+use crate::sys;
+
+/// Bytes of a frame kept free for everything but the data: 100 channels, the names, the ids.
+const HEAD_ROOM: usize = 64 * 1024;
+
+/// Whether to wait for the sidecar's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ack {
+    /// The call returns when the sidecar has accepted the event.
+    Receipt,
+    /// The call returns when the event has been written to the socket. A refusal is seen, and counted, by a later call.
+    None,
+}
+
+/// One event to publish.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PublishArgs<'a> {
+    /// Full wire names of the channels.
+    pub channels: &'a [&'a str],
+    /// The event's name.
+    pub event: &'a str,
+    /// The event's data, encoded as JSON.
+    pub data: &'a str,
+    /// The socket id that shall not get the event.
+    pub socket_id: Option<&'a str>,
+    /// The event's id; `None` draws one.
+    pub id: Option<EventId>,
+    /// Microseconds since 1970-01-01 UTC; `None`: now.
+    pub time: Option<u64>,
+    /// Whether the event may have been published before, with the same id.
+    pub replayed: bool,
+    /// A W3C `traceparent`.
+    pub trace: Option<&'a str>,
+}
+
+/// A message of the sidecar, as far as a publisher cares.
+enum Answer {
+    Welcome(Welcome),
+    Receipt(Receipt),
+    Refusal(Refusal),
+    Unexpected(crate::frame::Kind),
+}
+
+impl Answer {
+    fn of(message: Message<'_>) -> Self {
+        match message {
+            Message::Welcome(welcome) => Self::Welcome(welcome),
+            Message::Receipt(receipt) => Self::Receipt(receipt),
+            Message::Refusal(refusal) => Self::Refusal(refusal),
+            Message::Hello(_) => Self::Unexpected(crate::frame::Kind::Hello),
+            Message::Publish(_) => Self::Unexpected(crate::frame::Kind::Publish),
+        }
+    }
+}
+
+/// Why one attempt ended.
+enum Stop {
+    Trouble(Trouble),
+    Refused(Refusal),
+}
+
+impl From<Trouble> for Stop {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+/// What a call wants to have written and answered.
+struct Job<'a> {
+    head: &'a [u8],
+    data: &'a [u8],
+    wants: Wants,
+}
+
+#[derive(Clone, Copy)]
+enum Wants {
+    Nothing,
+    Receipt(EventId),
+    Welcome,
+}
+
+/// A publisher's end of the socket. One per process; not shared between threads.
+#[derive(Debug)]
+pub struct Client {
+    path: PathBuf,
+    name: String,
+    timeout: Duration,
+    conn: Option<Conn>,
+    welcome: Option<Welcome>,
+    ids: IdSource,
+    pid: u32,
+    counters: Counters,
+    last_error: Option<String>,
+}
+
+impl Client {
+    /// A client that has not connected yet. `name` says who speaks (`rustecho-ext/0.1.0 php/8.2.36 fpm-fcgi`); `timeout`
+    /// bounds each call as a whole.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>, name: impl Into<String>, timeout: Duration) -> Self {
+        Self {
+            path: path.into(),
+            name: name.into(),
+            timeout,
+            conn: None,
+            welcome: None,
+            ids: IdSource::new(),
+            pid: std::process::id(),
+            counters: Counters::default(),
+            last_error: None,
+        }
+    }
+
+    /// The sidecar's socket.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The time each later call has as a whole.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+    }
+
+    /// Publishes one event. With [`Ack::Receipt`] the answer is awaited and returned; with [`Ack::None`] the answer is
+    /// `None` and says only that the event was written.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; its [`fate`](ClientError::fate) says whether the event may yet arrive.
+    pub fn publish(&mut self, args: &PublishArgs<'_>, ack: Ack) -> Result<Option<Receipt>, ClientError> {
+        let deadline = Deadline::after(self.timeout);
+        self.leave_parent();
+        let receipt = self.try_publish(args, ack, deadline).inspect_err(|error| self.note(error))?;
+        self.counters.succeeded(receipt);
+        Ok(receipt)
+    }
+
+    /// Asks the sidecar whether it is there.
+    ///
+    /// # Errors
+    /// It is not, or not in time; see [`ClientError`].
+    pub fn probe(&mut self) -> Result<Welcome, ClientError> {
+        let deadline = Deadline::after(self.timeout);
+        self.leave_parent();
+        self.try_probe(deadline).inspect_err(|error| self.note(error))
+    }
+
+    /// What this client knows, without asking the sidecar.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let pid = std::process::id();
+        let own = pid == self.pid;
+        Status {
+            path: self.path.clone(),
+            connected: self.conn.as_ref().is_some_and(|conn| conn.pid == pid),
+            pid,
+            welcome: self.welcome.clone(),
+            counters: if own { self.counters } else { Counters::default() },
+            last_error: self.last_error.clone().filter(|_| own),
+        }
+    }
+
+    fn note(&mut self, error: &ClientError) {
+        self.counters.failed(error);
+        self.last_error = Some(error.to_string());
+    }
+
+    /// After a fork: counts from zero, and closes the parent's connection without writing to it or shutting it down.
+    fn leave_parent(&mut self) {
+        let pid = std::process::id();
+        if self.pid == pid {
+            return;
+        }
+        self.pid = pid;
+        self.last_error = None;
+        self.counters = Counters { reconnects: u64::from(self.conn.take().is_some()), ..Counters::default() };
+    }
+
+    fn try_publish(
+        &mut self,
+        args: &PublishArgs<'_>,
+        ack: Ack,
+        deadline: Deadline,
+    ) -> Result<Option<Receipt>, ClientError> {
+        let id = args.id.unwrap_or_else(|| self.ids.next_id());
+        let event = Publish {
+            receipt: ack == Ack::Receipt,
+            replayed: args.replayed,
+            id,
+            time: args.time.unwrap_or_else(now),
+            channels: args.channels.to_vec(),
+            event: args.event,
+            socket: args.socket_id.unwrap_or_default(),
+            trace: args.trace.unwrap_or_default(),
+            data: args.data,
+        };
+        // Only a sidecar knows that it takes more than the default; it says so in its welcome.
+        if args.data.len() > DEFAULT_MAX_DATA && args.data.len() <= MAX_BODY_LEN && self.welcome.is_none() {
+            self.try_probe(deadline)?;
+        }
+        let max_data = self.welcome.as_ref().map_or(DEFAULT_MAX_DATA, |welcome| welcome.max_data as usize);
+        limits::check(&event, max_data.min(MAX_BODY_LEN - HEAD_ROOM))?;
+        if ack == Ack::None {
+            limits::check_json(args.data)?;
+        }
+        let head = event.encode_head().map_err(|source| self.garbled(source))?;
+        let wants = if event.receipt { Wants::Receipt(id) } else { Wants::Nothing };
+        let receipt = self.call(&Job { head: &head, data: args.data.as_bytes(), wants }, deadline)?;
+        Ok(receipt)
+    }
+
+    fn try_probe(&mut self, deadline: Deadline) -> Result<Welcome, ClientError> {
+        self.call(&Job { head: &[], data: &[], wants: Wants::Welcome }, deadline)?;
+        self.welcome.clone().ok_or_else(|| self.garbled(DecodeError::UnexpectedKind(crate::frame::Kind::Receipt)))
+    }
+
+    /// Runs the job on the kept connection, or on a new one; once more on another if that one breaks.
+    fn call(&mut self, job: &Job<'_>, deadline: Deadline) -> Result<Option<Receipt>, ClientError> {
+        let whole = job.head.len() as u64 + job.data.len() as u64;
+        let mut fate = Fate::NotPublished;
+        let mut broken = false;
+        loop {
+            // Taken out for the time of the exchange: whatever ends it early, a panic included, closes the connection.
+            let (mut conn, fresh) = match self.conn.take() {
+                Some(conn) => (conn, false),
+                None => (self.open(deadline, fate)?, true),
+            };
+            self.counters.reconnects += u64::from(broken);
+            let before = conn.sent;
+            let outcome = self.exchange(&mut conn, fresh, job, deadline);
+            let sent = conn.sent - before;
+            self.counters.bytes += sent;
+            if matches!(job.wants, Wants::Receipt(_)) && sent >= whole {
+                fate = Fate::Unknown;
+            }
+            match outcome {
+                Ok(receipt) => {
+                    self.conn = Some(conn);
+                    return Ok(receipt);
+                }
+                Err(Stop::Refused(refusal)) => {
+                    if !refusal.code.closes() {
+                        self.conn = Some(conn);
+                    }
+                    return Err(ClientError::Refused { code: refusal.code, message: refusal.message });
+                }
+                Err(Stop::Trouble(Trouble::Late(stage))) => return Err(self.late(stage, fate)),
+                Err(Stop::Trouble(Trouble::Garbled(source))) => return Err(self.garbled(source)),
+                Err(Stop::Trouble(Trouble::Lost(_))) if !broken => broken = true,
+                Err(Stop::Trouble(Trouble::Lost(source))) => {
+                    return Err(ClientError::Lost { path: self.path.clone(), uid: sys::effective_uid(), source, fate });
+                }
+            }
+        }
+    }
+
+    /// Writes the job and reads what it wants to know.
+    fn exchange(
+        &mut self,
+        conn: &mut Conn,
+        fresh: bool,
+        job: &Job<'_>,
+        deadline: Deadline,
+    ) -> Result<Option<Receipt>, Stop> {
+        let written = if fresh || matches!(job.wants, Wants::Welcome) {
+            let hello = Hello { client: &self.name, pid: self.pid }.to_frame().map_err(Trouble::Garbled)?;
+            conn.write(&[hello.as_slice(), job.head].concat(), job.data, deadline)
+        } else {
+            // Nobody waits for these answers, but they must not fill the socket, and an end of stream is learnt in time.
+            while let Some(answer) = conn.read_now(Answer::of)? {
+                self.hear(answer, EventId::NIL)?;
+            }
+            conn.write(job.head, job.data, deadline)
+        };
+        if let Err(trouble) = written {
+            self.last_words(conn)?;
+            return Err(trouble.into());
+        }
+        let id = match job.wants {
+            Wants::Nothing => return Ok(None),
+            Wants::Receipt(id) => id,
+            Wants::Welcome => EventId::NIL,
+        };
+        loop {
+            let answer = conn.read(deadline, Answer::of)?;
+            let welcome = matches!(answer, Answer::Welcome(_));
+            match self.hear(answer, id)? {
+                Some(receipt) => return Ok(Some(receipt)),
+                None if welcome && matches!(job.wants, Wants::Welcome) => return Ok(None),
+                None => {}
+            }
+        }
+    }
+
+    /// Takes note of an answer. A receipt for `id` is returned; a refusal that concerns `id`, or the connection as a whole,
+    /// ends the attempt; others belong to earlier events, and are counted.
+    fn hear(&mut self, answer: Answer, id: EventId) -> Result<Option<Receipt>, Stop> {
+        match answer {
+            Answer::Welcome(welcome) => self.welcome = Some(welcome),
+            Answer::Receipt(receipt) if receipt.id == id => return Ok(Some(receipt)),
+            Answer::Receipt(_) => {}
+            Answer::Refusal(refusal) => {
+                self.counters.refusals += 1;
+                if refusal.code.closes() || (refusal.id == id && id != EventId::NIL) || refusal.id == EventId::NIL {
+                    return Err(Stop::Refused(refusal));
+                }
+                self.last_error = Some(format!("event {} was refused: {}", refusal.id, refusal.message));
+            }
+            Answer::Unexpected(kind) => return Err(Trouble::Garbled(DecodeError::UnexpectedKind(kind)).into()),
+        }
+        Ok(None)
+    }
+
+    /// A sidecar that closes may have said why just before.
+    fn last_words(&mut self, conn: &mut Conn) -> Result<(), Stop> {
+        while let Ok(Some(answer)) = conn.read_now(Answer::of) {
+            self.hear(answer, EventId::NIL)?;
+        }
+        Ok(())
+    }
+
+    fn open(&self, deadline: Deadline, fate: Fate) -> Result<Conn, ClientError> {
+        Conn::open(&self.path, deadline).map_err(|error| match error {
+            OpenError::Late => self.late(Stage::Connecting, fate),
+            OpenError::Io(source) => ClientError::Connect {
+                path: self.path.clone(),
+                uid: sys::effective_uid(),
+                advice: advice(source.kind()),
+                source,
+                fate,
+            },
+        })
+    }
+
+    fn late(&self, stage: Stage, fate: Fate) -> ClientError {
+        ClientError::Timeout { path: self.path.clone(), stage, timeout: self.timeout, fate }
+    }
+
+    fn garbled(&self, source: DecodeError) -> ClientError {
+        ClientError::Protocol { path: self.path.clone(), source }
+    }
+}
+
+/// What to do about a connection that cannot be made.
+fn advice(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::NotFound => {
+            "no such file: start the sidecar, or set the publisher's socket path to the sidecar's unixSocket.path"
+        }
+        ErrorKind::ConnectionRefused => "nobody listens there: start the sidecar",
+        ErrorKind::PermissionDenied => {
+            "that user may not open the socket: set unixSocket.mode, or add the user to the socket's group"
+        }
+        ErrorKind::InvalidInput => "a socket path has at most 107 bytes: use a shorter one",
+        _ => "see whether the sidecar is running and the path is its socket",
+    }
+}
+
+/// Microseconds since 1970-01-01 UTC.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(0))
+}
