@@ -62,3 +62,24 @@ pub(crate) fn channel(name: &str) -> ChannelName {
 pub(crate) fn packet(event: &str) -> Packet {
     Packet::new(event, &[])
 }
+
+/// A new folder that goes away with this value.
+pub(crate) struct TempDir(std::path::PathBuf);
+
+impl TempDir {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("rustecho-{name}-{:016x}", rand::random::<u64>()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

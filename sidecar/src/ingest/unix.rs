@@ -295,3 +295,6 @@ fn group_id(group: &str) -> Option<u32> {
         (fields.next()? == group).then(|| fields.nth(1)?.parse().ok())?
     })
 }
+
+#[cfg(test)]
+mod tests;
