@@ -25,7 +25,9 @@ final class BroadcastTest extends TestCase
     {
         $this->sidecar = (new FakeSidecar())->start(static function (FakePeer $peer): void {
             while (($publish = $peer->readPublish()) !== null) {
-                $publish['event'] === 'refused' ? $peer->refuse($publish, 8, 'the sidecar is stopping') : $peer->receipt($publish);
+                $publish['event'] === 'refused'
+                    ? $peer->refuse($publish, 8, 'the sidecar is stopping')
+                    : $peer->receipt($publish);
             }
         });
         $this->files = new TestApp();

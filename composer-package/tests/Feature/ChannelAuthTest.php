@@ -133,7 +133,7 @@ final class ChannelAuthTest extends TestCase
     public function testRouteCacheKeepsTheRouteAndLoadsTheChannels(): void
     {
         $fresh = $this->files->boot();
-        $this->files->write('bootstrap/app.php', '<?php return (new ' . TestApp::class . '("' . $this->files->folder . '"))->boot();');
+        $this->files->writeBootstrap();
         self::assertSame(0, Artisan::call('route:cache'), Artisan::output());
         unset($fresh);
 
@@ -150,7 +150,8 @@ final class ChannelAuthTest extends TestCase
     {
         $found = [];
         foreach ($app['router']->getRoutes()->getRoutes() as $route) {
-            $asks = str_contains($route->uri(), 'broadcasting/auth') || str_contains($route->getActionName(), BroadcastController::class);
+            $asks = str_contains($route->uri(), 'broadcasting/auth')
+                || str_contains($route->getActionName(), BroadcastController::class);
             if ($asks && in_array('POST', $route->methods(), true)) {
                 $found[] = $route;
             }

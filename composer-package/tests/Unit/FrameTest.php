@@ -5,9 +5,9 @@ declare(strict_types=1);
 namespace Rustecho\Laravel\Tests\Unit;
 
 use PHPUnit\Framework\TestCase;
-use Rustecho\InvalidEventException;
+use Rustecho\ConnectionFailed;
+use Rustecho\InvalidEvent;
 use Rustecho\Laravel\Wire\Frame;
-use Rustecho\ProtocolException;
 
 /** The golden frames are what the sidecar and the extension are tested against too. */
 final class FrameTest extends TestCase
@@ -94,7 +94,7 @@ final class FrameTest extends TestCase
         foreach ([...array_map(static fn (int $n) => substr($body, 0, $n), range(0, strlen($body) - 1)), "$body\0"] as $broken) {
             try {
                 Frame::readBody($kind, $broken);
-            } catch (ProtocolException) {
+            } catch (ConnectionFailed) {
                 $refused++;
             }
         }
@@ -105,7 +105,7 @@ final class FrameTest extends TestCase
     /** @dataProvider badHeaders */
     public function testBadHeadersAreRefused(string $header): void
     {
-        $this->expectException(ProtocolException::class);
+        $this->expectException(ConnectionFailed::class);
 
         Frame::readHeader($header);
     }
@@ -124,7 +124,7 @@ final class FrameTest extends TestCase
     public function testUnacceptableEventsNameTheFieldAndTheLimit(string $says, array $arguments): void
     {
         $event = $arguments + ['id' => str_repeat("\1", 16), 'channels' => ['c'], 'event' => 'e', 'data' => '1'];
-        $this->expectException(InvalidEventException::class);
+        $this->expectException(InvalidEvent::class);
         $this->expectExceptionMessageMatches("/$says/");
 
         Frame::publish(...$event);

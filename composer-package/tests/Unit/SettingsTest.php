@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Tests\Unit;
 
-use InvalidArgumentException;
 use PHPUnit\Framework\TestCase;
+use Rustecho\InvalidOption;
 use Rustecho\Laravel\Settings;
 
 final class SettingsTest extends TestCase
@@ -46,7 +46,7 @@ final class SettingsTest extends TestCase
     {
         try {
             Settings::from([$key => $value]);
-        } catch (InvalidArgumentException $error) {
+        } catch (InvalidOption $error) {
             self::assertStringContainsString("\"$key\" is $shown", $error->getMessage());
             self::assertStringContainsString($allowed, $error->getMessage());
             self::assertStringContainsString('RUSTECHO_' . strtoupper($key), $error->getMessage());
