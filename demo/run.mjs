@@ -3,7 +3,7 @@
 // `make demo REDIS=1`: starts a Redis as well, to compare the old road with the new ones.
 
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,16 +26,10 @@ async function prepare(processes) {
   await processes.run(join(root, 'scripts/setup.sh'), groups);
 
   step('laravel-echo and socket.io-client, from npm');
-  if (!isInstalled()) await processes.run('npm', ['ci', '--loglevel=error'], { cwd: join(root, 'demo') });
+  await processes.run(join(root, 'scripts/npm-ci.sh'), [join(root, 'demo')]);
 
   step('sidecar and extension, release build (minutes the first time, seconds later)');
-  await processes.run('cargo', ['build', '--release', '-p', 'rustecho-sidecar', '-p', 'rustecho'], { cwd: root });
-}
-
-/** Whether node_modules is as the lock file says: npm writes its own copy last. */
-function isInstalled() {
-  const done = join(root, 'demo/node_modules/.package-lock.json');
-  return existsSync(done) && statSync(done).mtimeMs >= statSync(join(root, 'demo/package-lock.json')).mtimeMs;
+  await processes.run(join(root, 'scripts/build.sh'), ['sidecar', 'ext']);
 }
 
 async function startAll(processes) {

@@ -25,6 +25,11 @@ const FASTCGI = {
 const isRoot = process.getuid() === 0;
 const sbin = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
 
+/** The environment without what the sidecar would take for settings of its own. */
+function withoutSettings(env) {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(RUSTECHO|LARAVEL_ECHO_SERVER)_/.test(name)));
+}
+
 export async function startRedis(processes, { logs, ports }) {
   const args = ['--port', ports.redis, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
   const redis = processes.start('redis-server', 'redis-server', args.map(String), join(logs, 'redis.log'));
@@ -46,7 +51,10 @@ export async function startSidecar(processes, { root, target, run, logs, ports, 
   }, null, 2), { mode: 0o600 });
 
   const log = join(logs, 'sidecar.log');
-  const sidecar = processes.start('rustecho', join(target, 'release/rustecho'), ['start', `--config=${config}`], log, { cwd: run });
+  const sidecar = processes.start('rustecho', join(target, 'release/rustecho'), ['start', `--config=${config}`], log, {
+    cwd: run,
+    env: withoutSettings(process.env),
+  });
   await processes.waitFor(sidecar, async () => readFileSync(log, 'utf8').includes('Server ready!'));
   await processes.waitFor(sidecar, () => answers(`http://127.0.0.1:${ports.sidecar}/socket.io/?EIO=4&transport=polling`));
 }

@@ -43,7 +43,7 @@ final class HttpApiBroadcaster extends Broadcaster
                 'socket_id' => $socket,
             ]))->throw();
         } catch (Throwable $e) {
-            throw new BroadcastException('the HTTP API of the sidecar: '.$e->getMessage(), 0, $e);
+            throw new BroadcastException('the HTTP API of the sidecar: ' . $e->getMessage(), 0, $e);
         }
     }
 }

@@ -19,6 +19,6 @@ final class LetterArrived extends DemoEvent
 
     public function broadcastOn()
     {
-        return new PrivateChannel('people.'.$this->to);
+        return new PrivateChannel('people.' . $this->to);
     }
 }

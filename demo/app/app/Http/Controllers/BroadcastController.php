@@ -19,7 +19,7 @@ final class BroadcastController
     public function __invoke(Request $request): JsonResponse
     {
         $input = $request->validate([
-            'target' => 'required|in:news,room,'.implode(',', array_keys(People::all())),
+            'target' => 'required|in:news,room,' . implode(',', array_keys(People::all())),
             'road' => 'required|string',
             'text' => 'required|string|max:500',
             'press' => 'required|string|max:64',
