@@ -5,6 +5,27 @@
 
 use std::{path::PathBuf, time::Duration};
 
+mod build;
+mod dotenv;
+mod environment;
+mod file;
+pub mod keys;
+mod load;
+mod problem;
+mod reader;
+mod redis;
+pub mod reference;
+mod socketio;
+mod suggest;
+mod tls;
+mod unix_socket;
+mod unknown;
+
+pub use environment::Environment;
+pub use file::{Flavour, OLD_FILE, OUR_FILE, Place, read as read_file};
+pub use load::{Loaded, load, lock_beside};
+pub use problem::{ConfigError, Problem};
+
 /// Every setting, validated. [`Config::default`] is a sidecar that works without Redis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
