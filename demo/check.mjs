@@ -95,8 +95,8 @@ class Visit {
 
     for (const page of those) await this.#expectCount(page, text, 1);
     for (const page of others) await this.#expectCount(page, text, 0);
-    const row = await those[0].textContent(this.#event(text));
-    return row.replace(/\s+/g, ' ').trim();
+    const row = await those[0].innerText(this.#event(text));
+    return row.split(/\s*\n\s*/).join(' | ');
   }
 
   async #press(road, target, { others = false } = {}) {
