@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
-    api::Api,
+    api::{self, Api},
     auth::Laravel,
     config::Config,
     counters::Counters,
@@ -98,7 +98,7 @@ impl Bound {
         let context = Context {
             hub: hub.clone(),
             presence: presence.clone(),
-            store,
+            store: store.clone(),
             authorizer: Arc::new(Laravel::new(config.clone(), dev)),
             limits: config.limits.clone(),
             counters: counters.clone(),
@@ -106,7 +106,15 @@ impl Bound {
         };
         let clients = Arc::new(Clients::new(Arc::new(context)));
         let edge = Edge::new(&config, clients.clone());
-        let api = Api { config: config.clone(), hub, presence, clients: clients.clone(), publisher: publisher.clone() };
+        let parts = api::Parts {
+            config: config.clone(),
+            hub,
+            presence,
+            store,
+            clients: clients.clone(),
+            publisher: publisher.clone(),
+        };
+        let api = Api::new(parts);
 
         let (stop, stopping) = watch::channel(false);
         let mut parts = JoinSet::new();
