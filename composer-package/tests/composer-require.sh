@@ -50,7 +50,7 @@ auth_routes() {
 same() { if [ "$1" = "$2" ]; then pass "$3"; else fail "$3" "expected: $1" "got:      $2"; fi; }
 
 "${offline[@]}" composer install --no-progress --quiet
-"${offline[@]}" composer require rustecho/laravel:^0.1 --no-progress > require.log 2>&1 || fail 'composer require' "$(cat require.log)"
+"${offline[@]}" composer require 'rustecho/laravel:*@dev' --no-progress > require.log 2>&1 || fail 'composer require' "$(cat require.log)"
 has 'Discovered Package: rustecho/laravel' 'package discovery finds the package' < <(sed 's/\x1b\[[0-9;]*m//g' require.log)
 has 'Rustecho\\Laravel\\RustechoServiceProvider' 'the provider is in the manifest' < bootstrap/cache/packages.php
 
