@@ -47,8 +47,9 @@ test-rust: ## unit and property tests of wire and sidecar; needs no PHP, Redis o
 test-ext: build-ext ## the built extension in php and php-fpm
 	RUSTECHO_EXTENSION='$(CARGO_TARGET_DIR)/release/librustecho.so' php-ext/tests/run.sh
 
-test-package: ## the Composer package: phpunit, and a real `composer require`
+test-package: build-ext ## the Composer package: phpunit without and with the extension, and a real `composer require`
 	cd composer-package && phpunit
+	cd composer-package && php -d extension='$(CARGO_TARGET_DIR)/release/librustecho.so' "$$(command -v phpunit)"
 	composer-package/tests/composer-require.sh
 
 test-e2e: build build-ext ## everything real, end to end: Laravel, nginx, Redis, laravel-echo 1 and 2, Chromium

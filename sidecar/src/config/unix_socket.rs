@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::{
-    UnixSocketConfig,
+    Flavour, UnixSocketConfig,
     build::{Surroundings, is_off},
     reader::{Reader, as_boolean},
 };
@@ -24,11 +24,13 @@ pub(super) fn read(reader: &mut Reader<'_>, around: &Surroundings<'_>) -> Option
         }
     }
     let path = path.or_else(|| reader.text("unixSocket.path"));
+    let asked_for = path.is_some() || reader.setting("unixSocket").is_some();
     Some(UnixSocketConfig {
         path: path.map_or_else(|| default_path(around), |path| around.working_dir.join(path)),
         mode: mode(reader).unwrap_or(UnixSocketConfig::default().mode),
         group: reader.text("unixSocket.group"),
         allowed_uids: uids(reader),
+        required: asked_for || around.flavour == Flavour::Ours,
     })
 }
 
