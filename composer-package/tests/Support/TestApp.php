@@ -92,6 +92,9 @@ final class TestApp
         $app->singleton(ConsoleKernel::class, \Illuminate\Foundation\Console\Kernel::class);
         $app->singleton(ExceptionHandler::class, \Illuminate\Foundation\Exceptions\Handler::class);
         $app->make(ConsoleKernel::class)->bootstrap();
+        // Laravel has put its own in place of the test runner's.
+        restore_error_handler();
+        restore_exception_handler();
 
         return $app;
     }

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Tests\Unit;
 
+use PHPUnit\Framework\Attributes\RequiresPhpExtension;
 use PHPUnit\Framework\TestCase;
 use Rustecho\ConnectionFailed;
 use Rustecho\InvalidEvent;
@@ -19,6 +20,7 @@ use Rustecho\Timeout;
  *
  * @requires extension rustecho
  */
+#[RequiresPhpExtension('rustecho')]
 final class ExtensionPublisherTest extends TestCase
 {
     private FakeSidecar $sidecar;

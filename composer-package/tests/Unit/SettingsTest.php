@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Tests\Unit;
 
+use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
 use Rustecho\InvalidOption;
 use Rustecho\Laravel\Settings;
@@ -42,6 +43,7 @@ final class SettingsTest extends TestCase
     }
 
     /** @dataProvider wrong */
+    #[DataProvider('wrong')]
     public function testWrongValuesNameKeyValueAndWhatIsAllowed(string $key, mixed $value, string $shown, string $allowed): void
     {
         try {
@@ -57,7 +59,7 @@ final class SettingsTest extends TestCase
     }
 
     /** @return array<array{string, mixed, string, string}> */
-    public function wrong(): array
+    public static function wrong(): array
     {
         return [
             ['timeout_ms', 0, '0', '1 to 60000'],
