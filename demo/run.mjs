@@ -38,7 +38,11 @@ async function startAll(processes) {
   rmSync(run, { recursive: true, force: true });
   mkdirSync(logs, { recursive: true });
   mkdirSync(run, { recursive: true });
-  if (run.length > UNIX_PATH_LIMIT - 20) run = mkdtempSync(join(tmpdir(), 'rustecho-demo-'));
+  if (run.length > UNIX_PATH_LIMIT - 20) {
+    const short = mkdtempSync(join(tmpdir(), 'rustecho-demo-'));
+    process.once('exit', () => rmSync(short, { recursive: true, force: true }));
+    run = short;
+  }
 
   const [site, sidecar, redisPort] = await freePorts(3);
   const ports = { site, sidecar, redis: redisPort };

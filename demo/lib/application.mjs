@@ -28,6 +28,7 @@ export async function assemble(processes, { root, home, env }) {
       COMPOSER_ALLOW_SUPERUSER: '1',
       COMPOSER_NO_INTERACTION: '1',
       COMPOSER_HOME: join(home, 'composer'),
+      COMPOSER_DISABLE_NETWORK: '1',
     },
   };
   await processes.run('php', [join(root, 'demo/offline-composer.php'), app, join(root, 'composer-package')]);
