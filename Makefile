@@ -2,10 +2,13 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup build build-ext lint fmt test-rust test-ext test-package test-e2e test-demo clean
+.PHONY: help demo test setup build build-ext lint fmt test-rust test-ext test-package test-laravel test-e2e test-demo clean
 
 # One target folder for all parts, so that nothing is built twice.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
+# What the tests of the package and of the extension run.
+export RUSTECHO_BINARY = $(CARGO_TARGET_DIR)/release/rustecho
+export RUSTECHO_EXTENSION = $(CARGO_TARGET_DIR)/release/librustecho.so
 
 help: ## list the targets
 	@echo 'make demo              a page that receives Laravel events, everything started for you; Ctrl-C stops it'
@@ -45,12 +48,15 @@ test-rust: ## unit and property tests of wire and sidecar; needs no PHP, Redis o
 	cargo test --quiet
 
 test-ext: build-ext ## the built extension in php and php-fpm
-	RUSTECHO_EXTENSION='$(CARGO_TARGET_DIR)/release/librustecho.so' php-ext/tests/run.sh
+	php-ext/tests/run.sh
 
-test-package: build-ext ## the Composer package: phpunit without and with the extension, and a real `composer require`
+test-package: build build-ext ## the Composer package: phpunit without and with the extension, and a real `composer require`
 	cd composer-package && phpunit
-	cd composer-package && php -d extension='$(CARGO_TARGET_DIR)/release/librustecho.so' "$$(command -v phpunit)"
+	cd composer-package && php -d extension="$$RUSTECHO_EXTENSION" "$$(command -v phpunit)"
 	composer-package/tests/composer-require.sh
+
+test-laravel: build ## the package and the extension on Laravel 10 and 13, in Debian trees that are unpacked when first needed (root)
+	@scripts/test-laravel.sh trixie sid
 
 test-e2e: build build-ext ## everything real, end to end: Laravel, nginx, Redis, laravel-echo 1 and 2, Chromium
 	@scripts/npm-ci.sh tests

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing of the Debian packages that a part of the project needs.
 #
-#   scripts/setup.sh GROUP...     groups: build ext laravel demo test browser
+#   scripts/setup.sh GROUP...     groups: build ext laravel demo test browser trees
 #
 # The one list of package names is here. Costs a fraction of a second when everything is there. Services that apt would start
 # by itself (redis-server, nginx, php-fpm) are installed but not started: demo and tests run their own, on free ports.
@@ -17,6 +17,8 @@ demo=("${ext[@]}" "${laravel[@]}" nginx-light)
 test=("${demo[@]}" redis-server phpunit php-mockery php-codesniffer openssl python3 supervisor shellcheck)
 # shellcheck disable=SC2034
 browser=(chromium fonts-inter)
+# shellcheck disable=SC2034
+trees=(mmdebstrap)
 
 say() { printf '%s\n' "setup: $*"; }
 fail() {
@@ -27,15 +29,15 @@ fail() {
 wanted=()
 for group in "$@"; do
   case $group in
-    build | ext | laravel | demo | test | browser)
+    build | ext | laravel | demo | test | browser | trees)
       declare -n packages=$group
       wanted+=("${packages[@]}")
       unset -n packages
       ;;
-    *) fail "there is no group '$group'; the groups are: build ext laravel demo test browser" ;;
+    *) fail "there is no group '$group'; the groups are: build ext laravel demo test browser trees" ;;
   esac
 done
-[ ${#wanted[@]} -gt 0 ] || fail "name at least one group: build ext laravel demo test browser"
+[ ${#wanted[@]} -gt 0 ] || fail "name at least one group: build ext laravel demo test browser trees"
 command -v dpkg-query >/dev/null || fail "this is not a Debian system; install by your own means: ${wanted[*]}"
 
 installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null || true)

@@ -101,4 +101,33 @@ return [
 
     ],
 
+    'sidecar' => [
+
+        /*
+        |----------------------------------------------------------------------
+        | Program
+        |----------------------------------------------------------------------
+        |
+        | What php artisan rustecho:start runs: a name to look for in PATH, or
+        | a path.
+        |
+        */
+
+        'binary' => env('RUSTECHO_BIN', 'rustecho'),
+
+        /*
+        |----------------------------------------------------------------------
+        | Address
+        |----------------------------------------------------------------------
+        |
+        | Where the sidecar answers HTTP on this machine, for the doctor. Left
+        | out: as rustecho.json in the application's folder says, else
+        | http://127.0.0.1:6001.
+        |
+        */
+
+        'url' => env('RUSTECHO_API_URL'),
+
+    ],
+
 ];

@@ -8,7 +8,10 @@ use Illuminate\Broadcasting\BroadcastException;
 use Illuminate\Broadcasting\Broadcasters\Broadcaster;
 use Illuminate\Broadcasting\Broadcasters\UsePusherChannelConventions;
 use Illuminate\Support\Str;
+use Rustecho\ConnectionFailed;
 use Rustecho\Laravel\Contracts\Publisher;
+use Rustecho\Laravel\Doctor\ProbeChannel;
+use Rustecho\Timeout;
 use Symfony\Component\HttpKernel\Exception\AccessDeniedHttpException;
 use Throwable;
 
@@ -20,7 +23,8 @@ final class RustechoBroadcaster extends Broadcaster
     private const MAX_SOCKET_ID_BYTES = 255;
     private const CHANNELS_IN_MESSAGES = 3;
 
-    public function __construct(private readonly Publisher $publisher)
+    /** @param ProbeChannel|null $probe what the doctor may have without being a user */
+    public function __construct(private readonly Publisher $publisher, private readonly ?ProbeChannel $probe = null)
     {
     }
 
@@ -37,6 +41,9 @@ final class RustechoBroadcaster extends Broadcaster
         $asked = $request->input('channel_name');
         if (! is_string($asked) || $asked === '') {
             throw new AccessDeniedHttpException('The request names no channel.');
+        }
+        if ($this->probe?->grants($asked)) {
+            return $this->encode(['channel_data' => ['user_id' => 'rustecho-doctor', 'user_info' => (object) []]]);
         }
         $channel = $this->normalizeChannelName($asked);
         if ($this->isGuardedChannel($asked) && ! $this->retrieveUser($request, $channel)) {
@@ -93,21 +100,18 @@ final class RustechoBroadcaster extends Broadcaster
      */
     public function broadcast(array $channels, $event, array $payload = [])
     {
-        // formatChannels() keeps the keys, which may have holes.
-        $names = array_values($this->formatChannels($channels));
-        if ($names === []) {
+        if ($channels === []) {
             return;
         }
         $socket = $this->socketId($payload['socket'] ?? null);
         unset($payload['socket']);
         try {
+            $names = ChannelNames::of($channels);
             // An event without data is an empty object to the browser, as every other event is an object.
             $json = $this->encode($payload === [] ? (object) [] : $payload);
-            foreach (array_chunk($names, Publisher::MAX_CHANNELS) as $part) {
-                $this->publisher->publish($part, (string) $event, $json, $socket);
-            }
+            $this->publisher->publish($names, (string) $event, $json, $socket);
         } catch (Throwable $cause) {
-            throw $this->failure($cause, (string) $event, $names);
+            throw $this->failure($cause, (string) $event, $names ?? null);
         }
     }
 
@@ -132,21 +136,28 @@ final class RustechoBroadcaster extends Broadcaster
         return json_encode($value, JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE);
     }
 
-    /** @param list<string> $channels */
-    private function failure(Throwable $cause, string $event, array $channels): BroadcastException
+    /** @param list<string>|null $channels null: they are what is wrong, and the cause says which */
+    private function failure(Throwable $cause, string $event, ?array $channels): BroadcastException
     {
-        $shown = implode(', ', array_map(
-            static fn (string $name): string => Str::limit($name, 100),
-            array_slice($channels, 0, self::CHANNELS_IN_MESSAGES),
-        ));
-        $more = count($channels) - self::CHANNELS_IN_MESSAGES;
+        $object = EventBeingBroadcast::find();
+        $class = $object === null || get_class($object) === $event ? '' : get_class($object) . ' as ';
         $reason = $cause instanceof \JsonException
             ? "its data cannot be written as JSON ({$cause->getMessage()}); correct broadcastWith() or the public properties"
             : rtrim($cause->getMessage(), '.');
-
-        $where = $shown . ($more > 0 ? " and $more more" : '');
-        $message = 'rustecho could not broadcast ' . Str::limit($event, 200) . " on $where: $reason.";
+        $more = $cause instanceof ConnectionFailed || $cause instanceof Timeout ? ' See `php artisan rustecho:doctor`.' : '';
+        $what = $class . Str::limit($event, 200) . $this->shown($channels ?? []);
+        $message = "rustecho could not broadcast $what: $reason.$more";
 
         return new BroadcastException($message, (int) $cause->getCode(), $cause);
+    }
+
+    /** @param list<string> $channels */
+    private function shown(array $channels): string
+    {
+        $first = array_slice($channels, 0, self::CHANNELS_IN_MESSAGES);
+        $more = count($channels) - count($first);
+        $names = implode(', ', array_map(static fn (string $name): string => Str::limit($name, 100), $first));
+
+        return ($first === [] ? '' : " on $names") . ($more > 0 ? " and $more more" : '');
     }
 }

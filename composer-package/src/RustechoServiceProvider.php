@@ -6,7 +6,11 @@ namespace Rustecho\Laravel;
 
 use Illuminate\Broadcasting\BroadcastManager;
 use Illuminate\Support\ServiceProvider;
+use Rustecho\Laravel\Console\DoctorCommand;
+use Rustecho\Laravel\Console\InstallCommand;
+use Rustecho\Laravel\Console\StartCommand;
 use Rustecho\Laravel\Console\StatusCommand;
+use Rustecho\Laravel\Doctor\ProbeChannel;
 use Rustecho\Laravel\Publishers\LazyPublisher;
 use Rustecho\Laravel\Publishers\PublisherFactory;
 
@@ -22,6 +26,7 @@ final class RustechoServiceProvider extends ServiceProvider
             $app->make('log'),
             $app->storagePath() . '/framework/rustecho-php-client',
         ));
+        $this->app->alias(PublisherFactory::class, 'rustecho');
         $this->callAfterResolving(BroadcastManager::class, static function (BroadcastManager $manager): void {
             // Laravel 13 rebinds $this of this closure, so it is not static and uses its parameters only.
             $manager->extend('rustecho', self::creator());
@@ -32,7 +37,8 @@ final class RustechoServiceProvider extends ServiceProvider
     {
         $this->app->booted(static fn ($app) => (new ChannelAuth($app))->complete());
         if ($this->app->runningInConsole()) {
-            $this->commands([StatusCommand::class]);
+            $this->commands([InstallCommand::class, StartCommand::class, StatusCommand::class, DoctorCommand::class]);
+            About::register($this->app);
             $this->publishes([self::CONFIG => $this->app->configPath('rustecho.php')], 'rustecho-config');
         }
     }
@@ -41,9 +47,11 @@ final class RustechoServiceProvider extends ServiceProvider
     private static function creator(): \Closure
     {
         return function ($app, array $config): RustechoBroadcaster {
-            return new RustechoBroadcaster(new LazyPublisher(static fn () => $app->make(PublisherFactory::class)->make(
-                Settings::from($config, (array) $app['config']->get('rustecho', [])),
-            )));
+            $settings = static fn (): Settings => Settings::from($config, (array) $app['config']->get('rustecho', []));
+
+            $probe = new ProbeChannel((string) $app['config']->get('app.key'));
+
+            return new RustechoBroadcaster(new LazyPublisher($app->make(PublisherFactory::class), $settings), $probe);
         };
     }
 

@@ -54,7 +54,7 @@ same() { if [ "$1" = "$2" ]; then pass "$3"; else fail "$3" "expected: $1" "got:
 has 'Discovered Package: rustecho/laravel' 'package discovery finds the package' < <(sed 's/\x1b\[[0-9;]*m//g' require.log)
 has 'Rustecho\\Laravel\\RustechoServiceProvider' 'the provider is in the manifest' < bootstrap/cache/packages.php
 
-export BROADCAST_DRIVER=rustecho
+export BROADCAST_DRIVER=rustecho BROADCAST_CONNECTION=rustecho
 has 'rustecho:status' 'artisan works with BROADCAST_DRIVER=rustecho' < <(php artisan list)
 look() {
     same '{"driver":"rustecho"}' "$(evaluate 'config("broadcasting.connections.rustecho")')" "the connection is there ($1)"
@@ -78,6 +78,6 @@ output=$(RUSTECHO_SOCKET="$work/none.sock" php artisan rustecho:status 2>&1) || 
 same 1 "$status" 'rustecho:status exits 1 without a sidecar'
 has "no connection to the sidecar at $work/none.sock" 'and says where it looked' <<< "$output"
 
-BROADCAST_DRIVER=null "${offline[@]}" composer remove rustecho/laravel --no-progress > remove.log 2>&1 || fail 'composer remove' "$(cat remove.log)"
-same null "$(BROADCAST_DRIVER=null evaluate 'config("broadcasting.connections.rustecho")')" 'composer remove takes it away'
+BROADCAST_DRIVER=null BROADCAST_CONNECTION=null "${offline[@]}" composer remove rustecho/laravel --no-progress > remove.log 2>&1 || fail 'composer remove' "$(cat remove.log)"
+same null "$(BROADCAST_DRIVER=null BROADCAST_CONNECTION=null evaluate 'config("broadcasting.connections.rustecho")')" 'composer remove takes it away'
 echo "1..$checks"

@@ -12,6 +12,8 @@ use Rustecho\Laravel\Settings;
 /** Makes the publisher that the setting `transport` asks for. */
 final class PublisherFactory
 {
+    private ?Publisher $fake = null;
+
     /** @param string $noticeFile remembers that the notice about the missing extension has been logged */
     public function __construct(
         private readonly LoggerInterface $log,
@@ -32,6 +34,17 @@ final class PublisherFactory
                 . '"auto", "extension", "php" or "null". Correct RUSTECHO_TRANSPORT or config/rustecho.php.',
             ),
         };
+    }
+
+    /** From now on takes every event of the application, whatever the settings say. */
+    public function replaceBy(Publisher $fake): void
+    {
+        $this->fake = $fake;
+    }
+
+    public function fake(): ?Publisher
+    {
+        return $this->fake;
     }
 
     public static function extensionLoaded(): bool

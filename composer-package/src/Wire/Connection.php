@@ -132,11 +132,14 @@ final class Connection
 
     private static function advice(string $path, int $errno, string $error): string
     {
-        return "no connection to the sidecar at $path ($error). " . match ($errno) {
+        $id = function_exists('posix_geteuid') ? posix_geteuid() : getmyuid();
+        $user = function_exists('posix_getpwuid') ? (posix_getpwuid($id)['name'] ?? $id) : $id;
+
+        return "no connection to the sidecar at $path as user $user (errno $errno, $error). " . match ($errno) {
             2 => 'Is the sidecar running, and is this the path in its setting unixSocket.path?',
-            13 => 'User ' . get_current_user() . ' may not write to the socket: see unixSocket.mode and unixSocket.group.',
+            13 => 'That user may not write to the socket: see unixSocket.mode and unixSocket.group.',
             111 => 'The sidecar has stopped: start it, and see its log.',
-            default => 'See `php artisan rustecho:status`.',
+            default => 'Is this the path in its setting unixSocket.path?',
         };
     }
 

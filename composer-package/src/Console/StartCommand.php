@@ -1,0 +1,90 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Rustecho\Laravel\Console;
+
+use Illuminate\Console\Command;
+use Rustecho\InvalidOption;
+use Rustecho\Laravel\Settings;
+use Rustecho\Laravel\Sidecar\ConfigFile;
+use Rustecho\Laravel\Sidecar\Unreachable;
+use Symfony\Component\Process\ExecutableFinder;
+
+/** Becomes the sidecar: signals and exit status are the sidecar's own, as supervisord wants it. */
+final class StartCommand extends Command
+{
+    protected $signature = 'rustecho:start
+        {--config= : the sidecar\'s configuration; without it rustecho.json in the application\'s folder, else a fitting one}
+        {--binary= : the sidecar\'s program; without it rustecho.sidecar.binary}
+        {--port= : the port, where no configuration file says it}
+        {--dev : print every event, subscription and auth request}';
+
+    protected $description = 'Run the rustecho sidecar in the foreground';
+
+    public function handle(): int
+    {
+        try {
+            $binary = $this->binary();
+            $config = ConfigFile::find($this->laravel->basePath(), $this->option('config'))?->path ?? $this->generated();
+        } catch (InvalidOption | Unreachable $wrong) {
+            $this->error($wrong->getMessage());
+
+            return self::FAILURE;
+        }
+        $this->line("$binary start --config=$config");
+        $arguments = ['start', "--config=$config", ...($this->option('dev') ? ['--dev'] : [])];
+        chdir($this->laravel->basePath());
+        if (function_exists('pcntl_exec')) {
+            @pcntl_exec($binary, $arguments); // does not come back, unless it fails
+            $this->error("$binary cannot be run: " . pcntl_strerror(pcntl_get_last_error()) . '.');
+
+            return self::FAILURE;
+        }
+        $process = proc_open([$binary, ...$arguments], [STDIN, STDOUT, STDERR], $pipes);
+
+        return is_resource($process) ? proc_close($process) : self::FAILURE;
+    }
+
+    private function binary(): string
+    {
+        $name = $this->option('binary') ?? (string) $this->laravel['config']->get('rustecho.sidecar.binary', 'rustecho');
+        $path = str_contains($name, '/') ? realpath($name) : (new ExecutableFinder())->find($name, '');
+        if (! is_string($path) || $path === '' || ! is_file($path) || ! is_executable($path)) {
+            throw new InvalidOption(
+                "There is no program \"$name\" for the sidecar. Install it (make build, then target/release/rustecho to "
+                . '/usr/local/bin), or name it: --binary=/path/to/rustecho, or RUSTECHO_BIN in .env.',
+            );
+        }
+
+        return $path;
+    }
+
+    /** Says the same about socket and site as this application does. An own rustecho.json takes its place. */
+    private function generated(): string
+    {
+        $config = $this->laravel['config'];
+        $connection = (array) $config->get('broadcasting.connections.rustecho', []);
+        $path = $this->laravel->storagePath() . '/framework/rustecho.json';
+        $text = json_encode([
+            'host' => '127.0.0.1',
+            'port' => $this->port(),
+            'authHost' => rtrim((string) $config->get('app.url'), '/'),
+            'unixSocket' => ['path' => Settings::from($connection, (array) $config->get('rustecho', []))->socketPath()],
+            'subscribers' => ['http' => false, 'redis' => false],
+        ], JSON_PRETTY_PRINT | JSON_UNESCAPED_SLASHES | JSON_THROW_ON_ERROR) . "\n";
+        if (@file_put_contents($path, $text, LOCK_EX) === false) {
+            throw new InvalidOption("$path cannot be written. Make the folder writable, or name a configuration: --config=…");
+        }
+
+        return $path;
+    }
+
+    private function port(): int
+    {
+        $given = $this->option('port') ?? 6001;
+        $port = filter_var($given, FILTER_VALIDATE_INT, ['options' => ['min_range' => 1, 'max_range' => 65_535]]);
+
+        return is_int($port) ? $port : throw new InvalidOption("--port is \"$given\", but has to be a number from 1 to 65535.");
+    }
+}

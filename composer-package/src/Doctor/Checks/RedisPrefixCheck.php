@@ -1,0 +1,40 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Rustecho\Laravel\Doctor\Checks;
+
+use Rustecho\Laravel\Doctor\Check;
+use Rustecho\Laravel\Doctor\Finding;
+use Rustecho\Laravel\Doctor\Visit;
+
+/** Where events travel through Redis: do both ends put the same prefix before the channels? */
+final class RedisPrefixCheck implements Check
+{
+    public function run(Visit $visit): iterable
+    {
+        $publishes = $visit->defaultDriver() === 'redis';
+        $config = $visit->sidecarConfig;
+        if ($config === null) {
+            yield Finding::note(
+                'the Redis prefix was not compared: the sidecar\'s configuration is not in ' . $visit->app->basePath(),
+                'Name it: --config=/path/to/rustecho.json.',
+            );
+
+            return;
+        }
+        if (! $publishes && ! $config->takesRedis()) {
+            yield Finding::good('Redis is not used');
+
+            return;
+        }
+        $laravel = (string) $visit->config('database.redis.options.prefix');
+        $sidecar = getenv('RUSTECHO_REDIS_PREFIX') ?: $config->redisPrefix();
+        yield $laravel === $sidecar
+            ? Finding::good("both ends use the Redis prefix \"$laravel\"")
+            : Finding::problem(
+                "Laravel publishes with the Redis prefix \"$laravel\", the sidecar listens for \"$sidecar\"",
+                "Set databaseConfig.redis.keyPrefix in $config->path to \"$laravel\", and restart the sidecar.",
+            );
+    }
+}

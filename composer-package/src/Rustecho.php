@@ -1,0 +1,48 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Rustecho\Laravel;
+
+use Illuminate\Support\Facades\Facade;
+use Rustecho\Laravel\Publishers\PublisherFactory;
+use Rustecho\Laravel\Testing\RustechoFake;
+
+/**
+ * For tests of an application: `Rustecho::fake()`, then `Rustecho::assertBroadcast(...)`.
+ *
+ * @method static void assertBroadcast(\Closure|string $event, callable|int|null $callback = null)
+ * @method static void assertBroadcastTimes(string $event, int $times = 1)
+ * @method static void assertBroadcastOn(\Illuminate\Broadcasting\Channel|string $channel, \Closure|string|null $event = null)
+ * @method static void assertNotBroadcast(\Closure|string $event, ?callable $callback = null)
+ * @method static void assertNothingBroadcast()
+ * @method static \Illuminate\Support\Collection broadcasts(?string $event = null, ?callable $callback = null)
+ *
+ * @see RustechoFake
+ */
+final class Rustecho extends Facade
+{
+    /**
+     * Lets no event leave the process and remembers them instead. The default connection becomes one of rustecho, since the
+     * tests of most applications run with `log` or `null`.
+     */
+    public static function fake(): RustechoFake
+    {
+        $app = self::getFacadeApplication();
+        $fake = new RustechoFake();
+        $app->make(PublisherFactory::class)->replaceBy($fake);
+        $default = $app['config']->get('broadcasting.default');
+        if ($app['config']->get("broadcasting.connections.$default.driver") !== 'rustecho') {
+            $app['config']->set('broadcasting.default', 'rustecho');
+        }
+        // Not swap(): the factory stays what the container gives to everyone else.
+        self::$resolvedInstance[self::getFacadeAccessor()] = $fake;
+
+        return $fake;
+    }
+
+    protected static function getFacadeAccessor(): string
+    {
+        return 'rustecho';
+    }
+}

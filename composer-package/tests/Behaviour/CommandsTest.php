@@ -1,0 +1,168 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Rustecho\Laravel\Tests\Behaviour;
+
+use Illuminate\Filesystem\Filesystem;
+use Rustecho\Laravel\Sidecar\Browser;
+use Rustecho\Laravel\Tests\Support\Ports;
+use Rustecho\Laravel\Tests\Support\RealApp;
+use Rustecho\Laravel\Tests\Support\RealSidecar;
+
+/** rustecho:install and rustecho:start in an application of their own. */
+final class CommandsTest extends BehaviourTestCase
+{
+    private const PLACES = ['config/rustecho.php', '.env', 'rustecho.supervisor.conf', 'supervisor.conf', 'rustecho.json'];
+
+    private string $channels;
+
+    protected function setUp(): void
+    {
+        $this->channels = (string) file_get_contents(self::$app->folder . '/routes/channels.php');
+    }
+
+    protected function tearDown(): void
+    {
+        $this->put('routes/channels.php', $this->channels);
+        (new Filesystem())->delete(array_map(static fn (string $file): string => self::$app->folder . "/$file", self::PLACES));
+    }
+
+    public function testInstallSetsEverythingUpAndChangesNothingElse(): void
+    {
+        $this->put('.env', "APP_NAME=\"My App\"\nBROADCAST_DRIVER=log\n# BROADCAST_CONNECTION=old\n");
+        unlink(self::$app->folder . '/routes/channels.php');
+
+        [$status, $output] = $this->install();
+
+        self::assertSame(0, $status, $output);
+        $env = "APP_NAME=\"My App\"\nBROADCAST_DRIVER=rustecho\n# BROADCAST_CONNECTION=old\nBROADCAST_CONNECTION=rustecho\n";
+        self::assertSame($env, $this->read('.env'));
+        self::assertSame((string) file_get_contents(__DIR__ . '/../../config/rustecho.php'), $this->read('config/rustecho.php'));
+        self::assertStringContainsString('Broadcast::channel', $this->read('routes/channels.php'));
+        self::assertStringContainsString("new Echo({ broadcaster: 'socket.io', client: io", $output);
+        self::assertStringContainsString('php artisan rustecho:doctor', $output);
+    }
+
+    public function testASecondInstallLeavesEverythingAlone(): void
+    {
+        $this->put('.env', '');
+        $this->install(['--supervisor=supervisor.conf']);
+        $this->put('config/rustecho.php', $own = "<?php return ['timeout_ms' => 70];");
+        $this->put('supervisor.conf', 'mine');
+        $env = $this->read('.env');
+
+        [$status, $output] = $this->install(['--supervisor=supervisor.conf']);
+
+        self::assertSame([0, $env, $own, 'mine'], [
+            $status, $this->read('.env'), $this->read('config/rustecho.php'), $this->read('supervisor.conf'),
+        ], $output);
+        $this->install(['--supervisor=supervisor.conf', '--force']);
+        self::assertStringContainsString("'transport'", $this->read('config/rustecho.php'), '--force publishes anew');
+        self::assertNotSame('mine', $this->read('supervisor.conf'));
+    }
+
+    public function testAnotherBroadcasterIsNotReplacedWithoutAWord(): void
+    {
+        $this->put('.env', $before = "BROADCAST_CONNECTION=\"reverb\" # live\n");
+
+        [$status, $output] = $this->install();
+
+        self::assertSame([1, $before], [$status, $this->read('.env')]);
+        self::assertStringContainsString('BROADCAST_CONNECTION stays "reverb"', $output);
+        self::assertSame(0, $this->install(['--force'])[0]);
+        self::assertSame("BROADCAST_CONNECTION=rustecho\nBROADCAST_DRIVER=rustecho\n", $this->read('.env'));
+    }
+
+    public function testWithoutAnEnvFileItSaysWhatToSet(): void
+    {
+        [$status, $output] = $this->install();
+
+        self::assertSame(0, $status);
+        self::assertStringContainsString('set BROADCAST_DRIVER=rustecho and BROADCAST_CONNECTION=rustecho', $output);
+        self::assertFileDoesNotExist(self::$app->folder . '/.env');
+    }
+
+    public function testTheSupervisorFileRunsTheSidecarFromHere(): void
+    {
+        [$status, $output] = $this->install(['--supervisor=supervisor.conf']);
+
+        self::assertSame(0, $status, $output);
+        $program = parse_ini_string($this->read('supervisor.conf'), true)['program:rustecho'];
+        self::assertSame([PHP_BINARY . ' artisan rustecho:start', self::$app->folder, 'TERM'], [
+            $program['command'], $program['directory'], $program['stopsignal'],
+        ]);
+    }
+
+    public function testStartBecomesTheSidecarWithAConfigurationThatFits(): void
+    {
+        $port = Ports::free();
+        $socket = self::$sidecar->folder . '/started.sock';
+        $command = [...RealApp::php(), 'artisan', 'rustecho:start', "--port=$port"];
+        $running = self::$app->start($command, self::env([
+            'RUSTECHO_SOCKET' => $socket, 'RUSTECHO_BIN' => (string) RealSidecar::binary(), 'APP_URL' => self::$site->url,
+        ]));
+        $running->printed('Server ready!');
+
+        $name = (string) file_get_contents("/proc/{$running->pid()}/comm");
+        $browser = Browser::open("http://127.0.0.1:$port", ['Cookie' => self::$site->login(7)]);
+        $browser->subscribe('presence-room');
+        $members = $browser->waitFor(static fn (array $event): bool => $event[0] === 'presence:subscribed');
+        [$status] = self::$app->artisan(['rustecho:status'], self::env(['RUSTECHO_SOCKET' => $socket]));
+        $running->signal(SIGTERM);
+        $exit = $running->wait();
+
+        self::assertSame('rustecho', trim($name), 'PHP has made room for it');
+        self::assertNotNull($members, 'it asks this application about channels');
+        self::assertSame([0, 0], [$status, $exit]);
+    }
+
+    public function testStartTakesTheApplicationsOwnConfiguration(): void
+    {
+        $port = Ports::free();
+        $this->put('rustecho.json', json_encode(['host' => '127.0.0.1', 'port' => $port, 'unixSocket' => false]));
+        $command = [...RealApp::php(), 'artisan', 'rustecho:start', '--binary=' . RealSidecar::binary()];
+
+        $running = self::$app->start($command, self::env())->printed('Server ready!');
+
+        self::assertStringContainsString("port $port", $running->output());
+        $running->end();
+    }
+
+    public function testStartNamesAProgramThatIsNotThere(): void
+    {
+        [$status, $output] = self::$app->artisan(['rustecho:start', '--binary=/nowhere/rustecho'], self::env());
+
+        self::assertSame(1, $status);
+        self::assertStringContainsString('There is no program "/nowhere/rustecho"', $output);
+        self::assertStringContainsString('RUSTECHO_BIN', $output);
+    }
+
+    public function testStartNamesAWrongPort(): void
+    {
+        $arguments = ['rustecho:start', '--port=70000', '--binary=' . RealSidecar::binary()];
+        [$status, $output] = self::$app->artisan($arguments, self::env());
+
+        self::assertSame(1, $status);
+        self::assertStringContainsString('--port is "70000"', $output);
+    }
+
+    /**
+     * @param list<string> $arguments
+     * @return array{int, string}
+     */
+    private function install(array $arguments = []): array
+    {
+        return self::$app->artisan(['rustecho:install', '--no-interaction', ...$arguments]);
+    }
+
+    private function put(string $file, string $text): void
+    {
+        file_put_contents(self::$app->folder . "/$file", $text);
+    }
+
+    private function read(string $file): string
+    {
+        return (string) file_get_contents(self::$app->folder . "/$file");
+    }
+}

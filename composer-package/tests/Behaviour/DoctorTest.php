@@ -1,0 +1,267 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Rustecho\Laravel\Tests\Behaviour;
+
+use PHPUnit\Framework\Attributes\DataProvider;
+use Rustecho\Laravel\Tests\Support\Ports;
+use Rustecho\Laravel\Tests\Support\RealSidecar;
+use Rustecho\Laravel\Tests\Support\RealSite;
+
+/** The doctor in front of a patient that has exactly one illness. */
+final class DoctorTest extends BehaviourTestCase
+{
+    public function testAHealthyInstallationIsFoundHealthy(): void
+    {
+        [$status, $output] = $this->doctor();
+
+        self::assertSame(0, $status, $output);
+        foreach (
+            [
+                'the connection "rustecho"', 'the user www-data may write', 'the sidecar 0.1.0 answers', 'Redis is not used',
+                'answers 200 for a channel that is granted', '403 for a channel that is denied', 'arrives at a subscriber',
+                'browsers send the session cookie', 'lets websockets through', 'Everything that was looked at is in order.',
+            ] as $good
+        ) {
+            self::assertStringContainsString($good, $output);
+        }
+    }
+
+    /**
+     * @dataProvider illnesses
+     * @param array<string, string> $env
+     * @param list<string> $arguments
+     * @param list<string> $says the finding and its advice
+     */
+    #[DataProvider('illnesses')]
+    public function testOneThingIsBroken(array $env, array $arguments, array $says): void
+    {
+        [$status, $output] = $this->doctor($env, $arguments);
+
+        self::assertSame(1, $status, $output);
+        self::assertStringContainsString('Problems: 1.', $output);
+        foreach ($says as $text) {
+            self::assertStringContainsString($text, $output);
+        }
+    }
+
+    /** @return array<string, array{array<string, string>, list<string>, list<string>}> */
+    public static function illnesses(): array
+    {
+        return [
+            'another driver' => [
+                ['BROADCAST_DRIVER' => 'log', 'BROADCAST_CONNECTION' => 'log'], [],
+                ['events go to the connection "log", not to rustecho', 'php artisan rustecho:install'],
+            ],
+            'events thrown away' => [
+                ['RUSTECHO_TRANSPORT' => 'null'], [],
+                ['the transport is "null"', 'RUSTECHO_TRANSPORT=auto'],
+            ],
+            'a cookie of another domain' => [
+                ['SESSION_DOMAIN' => '.shop.example'], [],
+                ['its domain is shop.example, the site is 127.0.0.1', 'Correct SESSION_DOMAIN'],
+            ],
+            'a cookie for https only' => [
+                ['SESSION_SECURE_COOKIE' => 'true'], [],
+                ['over https only', 'SESSION_SECURE_COOKIE=false'],
+            ],
+            'a cookie that stays with the site' => [
+                ['APP_URL' => 'http://localhost'], [],
+                ['do not send the session cookie to 127.0.0.1, since it belongs to localhost', 'deploy/nginx'],
+            ],
+            'a wrong setting' => [
+                ['RUSTECHO_TIMEOUT_MS' => 'soon'], [],
+                ['"timeout_ms" is \'soon\'', 'RUSTECHO_TIMEOUT_MS'],
+            ],
+            'a configuration that is not there' => [
+                [], ['--config=/nowhere/rustecho.json'],
+                ['/nowhere/rustecho.json cannot be read'],
+            ],
+        ];
+    }
+
+    public function testNoExtensionWhereItIsAskedFor(): void
+    {
+        if (extension_loaded('rustecho')) {
+            [$status, $output] = $this->doctor();
+            self::assertStringContainsString('the extension 0.1.0 is loaded', $output);
+            self::assertSame(0, $status, $output);
+
+            return;
+        }
+        [$status, $output] = $this->doctor(['RUSTECHO_TRANSPORT' => 'extension']);
+
+        self::assertSame(1, $status);
+        self::assertStringContainsString('the extension is not loaded in PHP ' . PHP_VERSION, $output);
+        self::assertStringContainsString('make install-ext', $output);
+    }
+
+    public function testNoSocket(): void
+    {
+        [$status, $output] = $this->doctor(['RUSTECHO_SOCKET' => '/run/nowhere.sock']);
+
+        self::assertSame(1, $status);
+        self::assertStringContainsString('there is no socket /run/nowhere.sock', $output);
+        self::assertStringContainsString('unixSocket.path and RUSTECHO_SOCKET', $output);
+    }
+
+    public function testASocketThatIsAFile(): void
+    {
+        $file = self::$sidecar->config;
+        self::assertStringContainsString("$file is a file, not a socket", $this->doctor(['RUSTECHO_SOCKET' => $file])[1]);
+    }
+
+    public function testASocketThatPhpsUserMayNotOpen(): void
+    {
+        self::assertSame(0, posix_geteuid(), 'this test has to run as root');
+        chmod(self::$sidecar->socket, 0660);
+        [$status, $output] = $this->doctor();
+        chmod(self::$sidecar->socket, 0666);
+        self::assertSame(1, $status);
+        self::assertStringContainsString('Problems: 1.', $output);
+        self::assertStringContainsString('the user www-data may not write to the socket', $output);
+        self::assertStringContainsString('(root:root, mode 0660)', $output);
+
+        chmod(self::$sidecar->folder, 0700);
+        [$status, $output] = $this->doctor();
+        chmod(self::$sidecar->folder, 0755);
+        self::assertSame(1, $status);
+        self::assertStringContainsString('may not enter ' . self::$sidecar->folder, $output);
+    }
+
+    public function testASidecarThatHangs(): void
+    {
+        $sidecar = $this->other();
+        $sidecar->process()->signal(SIGSTOP);
+        [$status, $output] = $this->doctor(
+            ['RUSTECHO_SOCKET' => $sidecar->socket, 'RUSTECHO_TIMEOUT_MS' => '100'],
+        );
+        $sidecar->process()->signal(SIGCONT);
+        $sidecar->stop();
+
+        self::assertSame(1, $status);
+        self::assertStringContainsString('did not answer in time', $output);
+        self::assertStringContainsString('If it hangs, restart it.', $output);
+    }
+
+    public function testASidecarThatIsGone(): void
+    {
+        $sidecar = $this->other();
+        $sidecar->stop(SIGKILL);
+        [$status, $output] = $this->doctor([
+            'RUSTECHO_SOCKET' => $sidecar->socket, 'RUSTECHO_API_URL' => $sidecar->url,
+        ]);
+
+        self::assertSame(1, $status);
+        self::assertStringContainsString('The sidecar has stopped', $output);
+        self::assertStringContainsString("no answer from $sidecar->url", $output);
+    }
+
+    public function testSocketAndPortOfTwoSidecars(): void
+    {
+        $other = $this->other();
+        [$status, $output] = $this->doctor(['RUSTECHO_SOCKET' => $other->socket], ['--patience=1']);
+        $other->stop();
+
+        self::assertSame(1, $status);
+        self::assertStringContainsString('Problems: 1.', $output);
+        self::assertStringContainsString('is accepted, but does not arrive', $output);
+    }
+
+    public function testTwoRedisPrefixes(): void
+    {
+        $config = self::$sidecar->folder . '/with-redis.json';
+        foreach (['' => 1, 'laravel_database_' => 0] as $prefix => $expected) {
+            file_put_contents($config, json_encode([
+                'subscribers' => ['redis' => true], 'databaseConfig' => ['redis' => ['keyPrefix' => $prefix]],
+            ]));
+            [$status, $output] = $this->doctor([], ["--config=$config"]);
+            self::assertSame($expected, $status, $output);
+        }
+        self::assertStringContainsString('both ends use the Redis prefix "laravel_database_"', $output);
+    }
+
+    /** @dataProvider applicationsThatAnswerWrongly */
+    #[DataProvider('applicationsThatAnswerWrongly')]
+    public function testAnApplicationThatAnswersWrongly(array $env, string $finding, string $advice): void
+    {
+        $port = Ports::free();
+        $sidecar = (new RealSidecar(['authHost' => "http://127.0.0.1:$port"]))->start();
+        $site = new RealSite(self::$app, self::env($env), $port);
+        [$status, $output] = $this->doctor(['RUSTECHO_SOCKET' => $sidecar->socket, 'RUSTECHO_API_URL' => $sidecar->url]);
+        $site->stop();
+        $sidecar->stop();
+
+        self::assertSame(1, $status, $output);
+        self::assertStringContainsString('Problems: 1.', $output);
+        self::assertStringContainsString($finding, $output);
+        self::assertStringContainsString($advice, $output);
+    }
+
+    /** @return array<string, array{array<string, string>, string, string}> */
+    public static function applicationsThatAnswerWrongly(): array
+    {
+        return [
+            'CSRF check' => [['TEST_AUTH_ROUTE' => 'csrf'], 'checks the CSRF token (419)', '$except of the VerifyCsrfToken'],
+            'no route' => [['RUSTECHO_AUTH_ENABLED' => 'false'], 'there is no auth route (404)', 'php artisan route:list'],
+            'a redirect' => [['TEST_AUTH_ROUTE' => 'login'], 'the auth route redirects (302)', '--header='],
+            'an error' => [['TEST_AUTH_ROUTE' => 'broken'], 'Laravel fails with 500', '/storage/logs'],
+            'bearer tokens, and none given' => [
+                ['RUSTECHO_AUTH_MIDDLEWARE' => 'auth:api'], 'takes the visitor for nobody', '--header="Authorization: Bearer',
+            ],
+            'another key' => [['TEST_APP_KEY' => str_repeat('x', 32)], 'denies (403) a channel of the doctor', 'APP_KEY'],
+            'yes to everybody' => [
+                ['TEST_AUTH_ROUTE' => 'yes-to-all'], 'nobody may have is answered with 200', 'gives every visitor every channel',
+            ],
+        ];
+    }
+
+    public function testAnAuthHostWhereNobodyAnswers(): void
+    {
+        $sidecar = (new RealSidecar(['authHost' => 'http://127.0.0.1:' . Ports::free()]))->start();
+        [$status, $output] = $this->doctor(
+            ['RUSTECHO_SOCKET' => $sidecar->socket, 'RUSTECHO_API_URL' => $sidecar->url],
+            ["--config=$sidecar->config"],
+        );
+        $sidecar->stop();
+
+        self::assertSame(1, $status);
+        self::assertStringContainsString('the sidecar cannot reach Laravel', $output);
+        self::assertStringContainsString('at authHost http://127.0.0.1', $output);
+    }
+
+    public function testAVisitorWithATokenGetsBehindTheMiddleware(): void
+    {
+        $port = Ports::free();
+        $sidecar = (new RealSidecar(['authHost' => "http://127.0.0.1:$port"]))->start();
+        $site = new RealSite(self::$app, self::env(['RUSTECHO_AUTH_MIDDLEWARE' => 'auth:api']), $port);
+        $env = ['RUSTECHO_SOCKET' => $sidecar->socket, 'RUSTECHO_API_URL' => $sidecar->url];
+        $token = '--header=Authorization: Bearer token-of-ada';
+        [$healthy, $output] = $this->doctor($env, [$token]);
+        [$own, $ownOutput] = $this->doctor($env, [$token, '--granted=private-people.7', '--denied=private-people.8']);
+        [$wrong, $wrongOutput] = $this->doctor($env, [$token, '--granted=private-people.8']);
+        $site->stop();
+        $sidecar->stop();
+
+        self::assertSame([0, 0, 1], [$healthy, $own, $wrong], $output . $ownOutput . $wrongOutput);
+        self::assertStringContainsString('that user may not have the channel', $wrongOutput);
+    }
+
+    private function other(): RealSidecar
+    {
+        return (new RealSidecar(['authHost' => self::$site->url]))->start();
+    }
+
+    /**
+     * @param array<string, string> $env
+     * @param list<string> $arguments
+     * @return array{int, string}
+     */
+    private function doctor(array $env = [], array $arguments = []): array
+    {
+        $arguments = ['rustecho:doctor', '--config=' . self::$sidecar->config, '--url=' . self::$sidecar->url, ...$arguments];
+
+        return self::$app->artisan($arguments, self::env($env + ['APP_URL' => self::$site->url]));
+    }
+}

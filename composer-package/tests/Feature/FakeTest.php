@@ -1,0 +1,152 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Rustecho\Laravel\Tests\Feature;
+
+use Illuminate\Broadcasting\BroadcastException;
+use Illuminate\Broadcasting\PrivateChannel;
+use Illuminate\Contracts\Broadcasting\Factory;
+use Illuminate\Foundation\Application;
+use PHPUnit\Framework\AssertionFailedError;
+use PHPUnit\Framework\TestCase;
+use Rustecho\Laravel\Rustecho;
+use Rustecho\Laravel\Testing\Broadcast;
+use Rustecho\Laravel\Tests\Support\OrderRenamed;
+use Rustecho\Laravel\Tests\Support\OrderShipped;
+use Rustecho\Laravel\Tests\Support\TestApp;
+
+/** What the tests of an application can ask. */
+final class FakeTest extends TestCase
+{
+    private TestApp $files;
+    private Application $app;
+
+    protected function setUp(): void
+    {
+        $this->files = new TestApp();
+        // As the tests of most applications have it: nothing is broadcast.
+        $this->files->configure('broadcasting', ['default' => 'null', 'connections' => ['null' => ['driver' => 'null']]]);
+        $this->app = $this->files->boot();
+        Rustecho::fake();
+    }
+
+    protected function tearDown(): void
+    {
+        Rustecho::clearResolvedInstances();
+        $this->files->remove();
+    }
+
+    public function testNothingWasBroadcast(): void
+    {
+        Rustecho::assertNothingBroadcast();
+        Rustecho::assertNotBroadcast(OrderShipped::class);
+        $message = 'The expected [' . OrderShipped::class . '] event was not broadcast. Nothing was.';
+        $this->fails($message, static function (): void {
+            Rustecho::assertBroadcast(OrderShipped::class);
+        });
+    }
+
+    public function testAnEventIsKnownByItsClass(): void
+    {
+        event(new OrderShipped(1, 'x'));
+
+        Rustecho::assertBroadcast(OrderShipped::class);
+        Rustecho::assertBroadcast(OrderShipped::class, 1);
+        Rustecho::assertBroadcastTimes(OrderShipped::class, 1);
+        Rustecho::assertNotBroadcast(OrderRenamed::class);
+        $this->fails('Events were broadcast unexpectedly', static fn () => Rustecho::assertNothingBroadcast());
+        $this->fails('unexpected', static fn () => Rustecho::assertNotBroadcast(OrderShipped::class));
+        $this->fails('1 times instead of 2', static fn () => Rustecho::assertBroadcastTimes(OrderShipped::class, 2));
+    }
+
+    public function testAnEventIsKnownByItsNameAndByItsClass(): void
+    {
+        event(new OrderRenamed(1, 'x'));
+
+        Rustecho::assertBroadcast('order.renamed');
+        Rustecho::assertBroadcast('.order.renamed');
+        Rustecho::assertBroadcast(OrderRenamed::class);
+        Rustecho::assertNotBroadcast(OrderShipped::class);
+    }
+
+    public function testACallbackGetsTheEvent(): void
+    {
+        event(new OrderShipped(1, 'x'));
+
+        Rustecho::assertBroadcast(OrderShipped::class, static fn (OrderShipped $event): bool => $event->id === 1);
+        Rustecho::assertBroadcast(static fn (OrderShipped $event): bool => $event->title === 'x');
+        Rustecho::assertNotBroadcast(OrderShipped::class, static fn (OrderShipped $event): bool => $event->id === 2);
+        $data = ['id' => 1, 'title' => 'x'];
+        Rustecho::assertBroadcast(static fn (OrderShipped $event, Broadcast $seen): bool => $seen->data === $data);
+        $this->fails('as the callback wants it', static function (): void {
+            Rustecho::assertBroadcast(static fn (OrderShipped $event): bool => $event->id === 2);
+        });
+    }
+
+    public function testAChannelIsKnownByItsFullNameOrItsObject(): void
+    {
+        event(new OrderShipped(1, 'x'));
+
+        Rustecho::assertBroadcastOn('private-orders.1');
+        Rustecho::assertBroadcastOn(new PrivateChannel('orders.1'), OrderShipped::class);
+        Rustecho::assertBroadcastOn('presence-room', static fn (OrderShipped $event): bool => $event->id === 1);
+        $this->fails('No event was broadcast on [orders.1]', static fn () => Rustecho::assertBroadcastOn('orders.1'));
+        $this->fails(
+            'was not broadcast on [presence-room]',
+            static fn () => Rustecho::assertBroadcastOn('presence-room', OrderRenamed::class),
+        );
+    }
+
+    public function testToOthersIsSeen(): void
+    {
+        $this->app['request']->headers->set('X-Socket-ID', 'sender-1');
+
+        broadcast(new OrderShipped(1, 'x'))->toOthers();
+
+        self::assertSame('sender-1', Rustecho::broadcasts()->first()->socket);
+    }
+
+    public function testManyChannelsAreOneBroadcast(): void
+    {
+        $channels = array_map(static fn (int $n): string => "c.$n", range(1, 250));
+
+        $this->app->make(Factory::class)->connection()->broadcast($channels, 'many', ['a' => 1]);
+
+        Rustecho::assertBroadcastTimes('many', 1);
+        self::assertCount(250, Rustecho::broadcasts('many')->first()->channels);
+        $alone = static fn (Broadcast $seen): bool => $seen->event === null && $seen->data === ['a' => 1];
+        Rustecho::assertBroadcast('many', $alone);
+    }
+
+    public function testWhatWouldFailInProductionFailsHere(): void
+    {
+        $this->expectException(BroadcastException::class);
+
+        event(new OrderShipped(1, "\xB1\x31"));
+    }
+
+    public function testASecondFakeBeginsAnew(): void
+    {
+        event(new OrderShipped(1, 'x'));
+
+        Rustecho::fake();
+
+        Rustecho::assertNothingBroadcast();
+        event(new OrderShipped(1, 'x'));
+        Rustecho::assertBroadcastTimes(OrderShipped::class, 1);
+    }
+
+    /** @param callable(): void $assertion */
+    private function fails(string $message, callable $assertion): void
+    {
+        try {
+            $assertion();
+        } catch (AssertionFailedError $error) {
+            self::assertStringContainsString($message, $error->getMessage());
+
+            return;
+        }
+        self::fail("The assertion did not fail: $message");
+    }
+}

@@ -1,0 +1,91 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Rustecho\Laravel\Tests\Support;
+
+use RuntimeException;
+
+/** A program that a test started. Ends with the test's process at the latest. */
+final class Running
+{
+    /** @var resource|null */
+    private $process;
+    public readonly string $log;
+
+    /**
+     * @param list<string> $command
+     * @param array<string, string> $env added to the test's own
+     */
+    public function __construct(array $command, string $folder, array $env = [])
+    {
+        $this->log = (string) tempnam(sys_get_temp_dir(), 'rustecho-log-');
+        $output = ['file', $this->log, 'a'];
+        $pipes = [];
+        $process = proc_open($command, [['file', '/dev/null', 'r'], $output, $output], $pipes, $folder, $env + getenv());
+        $this->process = $process ?: throw new RuntimeException('cannot run ' . implode(' ', $command));
+        $owner = getmypid();
+        register_shutdown_function(fn () => getmypid() === $owner && $this->end(SIGKILL));
+    }
+
+    public function output(): string
+    {
+        return (string) @file_get_contents($this->log);
+    }
+
+    public function pid(): int
+    {
+        return $this->status()['pid'];
+    }
+
+    /** Waits until it has printed the text. */
+    public function printed(string $text): self
+    {
+        Wait::until(function () use ($text): bool {
+            if (! $this->status()['running']) {
+                throw new RuntimeException("It ended without printing \"$text\":\n" . $this->output());
+            }
+
+            return str_contains($this->output(), $text);
+        }, "\"$text\" is printed");
+
+        return $this;
+    }
+
+    /** @return int its exit status */
+    public function wait(float $seconds = 60.0): int
+    {
+        $last = null;
+        Wait::until(function () use (&$last): bool {
+            $last = $this->status();
+
+            return ! $last['running'];
+        }, 'the program ends', $seconds);
+        proc_close($this->process);
+        $this->process = null;
+
+        return $last['exitcode'];
+    }
+
+    public function signal(int $signal): void
+    {
+        posix_kill($this->pid(), $signal);
+    }
+
+    /** Sends the signal and waits until it is gone. */
+    public function end(int $signal = SIGTERM): void
+    {
+        if ($this->process === null) {
+            return;
+        }
+        $this->signal($signal);
+        $this->wait(15.0);
+        @unlink($this->log);
+    }
+
+    /** @return array{running: bool, exitcode: int, pid: int} */
+    private function status(): array
+    {
+        return $this->process === null ? ['running' => false, 'exitcode' => -1, 'pid' => 0] : proc_get_status($this->process);
+    }
+}
