@@ -1,9 +1,77 @@
-//! The PHP extension of rustecho.
+//! The PHP extension of rustecho: hands Laravel's events to the sidecar over a Unix socket.
+//!
+//! # Layout
+//! - [`publish`]: `rustecho_publish()`, from PHP's values to one call of the client and back.
+//! - [`status`]: `rustecho_status()` and the block in `phpinfo()`.
+//! - [`settings`]: the ini settings and the options of one call.
+//! - [`clients`]: the kept connections, one per socket path and process.
+//! - [`exceptions`]: the classes under `Rustecho\`.
+//! - [`engine`]: what has to be asked of the Zend engine by hand.
+//!
+//! Nothing happens when the module is loaded: php-fpm does that in its master process, before it forks. No request leaves
+//! anything behind but the connection. A panic anywhere in here reaches PHP as an `Error`, not as a crash.
 
+// The macros of ext-php-rs drop lifetimes from the types of parameters, and a parameter's name is part of PHP's interface.
+#![allow(elided_lifetimes_in_paths, non_snake_case)]
+
+mod clients;
+mod engine;
+mod exceptions;
+mod publish;
+mod settings;
+mod status;
+
+use ext_php_rs::boxed::ZBox;
 use ext_php_rs::prelude::*;
+use ext_php_rs::types::ZendHashTable;
+
+use crate::engine::Text;
+
+/// Publishes one event on 1 to 100 channels. `$json` is the event's data, already encoded. `$socketId` is the socket that
+/// shall not get it.
+///
+/// `$options` may have `socket`, `timeout_ms` and `ack` (in place of the ini settings), `id` (32 hexadecimal digits) and
+/// `trace` (a W3C traceparent).
+///
+/// Returns `['id' => string, 'subscribers' => ?int, 'accepted' => bool]`; without a receipt `accepted` is false and
+/// `subscribers` null. Throws `Rustecho\Exception`.
+#[php_function]
+pub fn rustecho_publish(
+    channels: &ZendHashTable,
+    event: Text<'_>,
+    json: Text<'_>,
+    socketId: Option<Text<'_>>,
+    options: Option<&ZendHashTable>,
+) -> PhpResult<ZBox<ZendHashTable>> {
+    Ok(publish::publish(channels, event, json, socketId, options)?)
+}
+
+/// What this process knows of the sidecar, without asking it: settings, connection, counters, last error. `$socket` names
+/// another sidecar's socket than the ini setting does.
+#[php_function]
+pub fn rustecho_status(socket: Option<Text<'_>>) -> PhpResult<ZBox<ZendHashTable>> {
+    Ok(status::status(socket)?)
+}
 
 /// Registers the module with PHP.
 #[php_module]
 pub fn module(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
     module
+        .startup_function(startup)
+        .info_function(status::phpinfo)
+        .function(wrap_function!(rustecho_publish))
+        .function(wrap_function!(rustecho_status))
+}
+
+/// MINIT: names the settings and the exception classes, and does nothing else.
+extern "C" fn startup(_kind: i32, module_number: i32) -> i32 {
+    const FAILURE: i32 = -1;
+    let registered = std::panic::catch_unwind(|| {
+        settings::register(module_number);
+        exceptions::register()
+    });
+    match registered {
+        Ok(Ok(())) => 0,
+        Ok(Err(_)) | Err(_) => FAILURE,
+    }
 }

@@ -16,6 +16,14 @@ pub struct Config {
     pub auth_timeout: Duration,
     /// `authVerifyTls`: whether Laravel's certificate is checked. Default true.
     pub auth_verify_tls: bool,
+    /// `authKeepAlive`: keep connections to Laravel open between auth requests. Default true; the old server's files: false.
+    pub auth_keep_alive: bool,
+    /// `authForwardClient`: tell Laravel the visitor's address and browser (`X-Forwarded-For`, `User-Agent`), so that sessions
+    /// kept in a database show the visitor's and not the sidecar's. Default true; the old server's files: false.
+    pub auth_forward_client: bool,
+    /// `authCheckBody`: a private channel also needs a JSON body that is neither `false` nor `null`, so that a login page
+    /// answered with 200 grants nothing. Default true; the old server's files: false, it looked at the status alone.
+    pub auth_check_body: bool,
     /// `clients`: who may use the HTTP API.
     pub clients: Vec<ApiClient>,
     /// `database`: where presence members are kept for others to read.
@@ -315,6 +323,9 @@ impl Default for Config {
             auth_endpoint: "/broadcasting/auth".into(),
             auth_timeout: Duration::from_secs(10),
             auth_verify_tls: true,
+            auth_keep_alive: true,
+            auth_forward_client: true,
+            auth_check_body: true,
             clients: Vec::new(),
             database: Database::Memory,
             redis: RedisConfig::default(),

@@ -6,13 +6,39 @@
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
+use axum::body::Body;
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, Request, Response};
+use hyper::body::Incoming;
 use serde_json::Value;
 
+use crate::config::Config;
+
+pub mod client_file;
+mod oxide;
 pub mod packet;
 
 pub use packet::Packet;
+
+/// The edge that runs.
+pub enum Edge {
+    /// socketioxide's.
+    Oxide(oxide::Oxide),
+}
+
+impl Edge {
+    /// The configured edge, telling `sessions` of its sockets.
+    pub fn new(config: &Config, sessions: Arc<dyn Sessions>) -> Self {
+        Self::Oxide(oxide::Oxide::new(config, sessions))
+    }
+
+    /// Answers a request below the Socket.IO path.
+    pub async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        match self {
+            Self::Oxide(edge) => edge.answer(request).await,
+        }
+    }
+}
 
 /// A Socket.IO socket id: the value of `X-Socket-ID` and of `socket` in what Laravel publishes.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -170,7 +196,8 @@ pub trait Socket: Send + Sync + 'static {
     /// How its packets travel now.
     fn transport(&self) -> Transport;
 
-    /// Hands one packet to this socket. Never blocks; packets leave in the order of these calls.
+    /// Hands one packet to this socket. Never blocks; packets leave in the order of these calls. The caller may hold locks: an
+    /// edge that finds the socket broken says so to [`Sessions`] from a task of its own, never from within this call.
     ///
     /// # Errors
     /// [`EmitError`] when the packet will not be delivered.

@@ -145,6 +145,11 @@ impl Client {
         self.timeout = timeout;
     }
 
+    /// Draws an id, for who wants to know it before [`PublishArgs::id`] is published.
+    pub fn next_id(&mut self) -> EventId {
+        self.ids.next_id()
+    }
+
     /// Publishes one event. With [`Ack::Receipt`] the answer is awaited and returned; with [`Ack::None`] the answer is
     /// `None` and says only that the event was written.
     ///

@@ -88,6 +88,11 @@ pub fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
+/// Names that Socket.IO's servers keep for themselves and never send to a client.
+pub fn is_reserved(event: &str) -> bool {
+    matches!(event, "connect" | "connection" | "newListener")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

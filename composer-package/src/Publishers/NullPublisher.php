@@ -1,0 +1,17 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Rustecho\Laravel\Publishers;
+
+use Rustecho\Laravel\Contracts\Publisher;
+use Rustecho\Laravel\Receipt;
+
+/** Publishes nothing: for test suites and for machines without a sidecar. */
+final class NullPublisher implements Publisher
+{
+    public function publish(array $channels, string $event, string $json, ?string $socketId): Receipt
+    {
+        return new Receipt('', null, false);
+    }
+}

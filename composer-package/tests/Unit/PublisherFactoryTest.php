@@ -1,0 +1,101 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Rustecho\Laravel\Tests\Unit;
+
+use InvalidArgumentException;
+use PHPUnit\Framework\TestCase;
+use Rustecho\Laravel\Publishers\ExtensionPublisher;
+use Rustecho\Laravel\Publishers\FallbackNotice;
+use Rustecho\Laravel\Publishers\NullPublisher;
+use Rustecho\Laravel\Publishers\PublisherFactory;
+use Rustecho\Laravel\Publishers\StreamPublisher;
+use Rustecho\Laravel\Settings;
+use Rustecho\Laravel\Tests\Support\MemoryLog;
+
+/** Passes with the extension and without it; what differs is asked for. */
+final class PublisherFactoryTest extends TestCase
+{
+    private MemoryLog $log;
+    private string $file;
+
+    protected function setUp(): void
+    {
+        FallbackNotice::forget();
+        $this->log = new MemoryLog();
+        $this->file = sys_get_temp_dir() . '/rustecho-notice-' . getmypid();
+        @unlink($this->file);
+    }
+
+    protected function tearDown(): void
+    {
+        @unlink($this->file);
+    }
+
+    public function testEachTransportHasItsPublisher(): void
+    {
+        $auto = extension_loaded('rustecho') ? ExtensionPublisher::class : StreamPublisher::class;
+
+        self::assertInstanceOf(StreamPublisher::class, $this->make('php'));
+        self::assertInstanceOf(NullPublisher::class, $this->make('null'));
+        self::assertInstanceOf($auto, $this->make('auto'));
+    }
+
+    public function testAnUnknownTransportThrows(): void
+    {
+        $this->expectException(InvalidArgumentException::class);
+        $this->expectExceptionMessage('"transport" is "redis", but has to be "auto", "extension", "php" or "null"');
+
+        $this->make('redis');
+    }
+
+    public function testTheExtensionWhereItIsNotLoadedThrows(): void
+    {
+        if (extension_loaded('rustecho')) {
+            self::assertInstanceOf(ExtensionPublisher::class, $this->make('extension'));
+
+            return;
+        }
+        $this->expectException(InvalidArgumentException::class);
+        $this->expectExceptionMessage('the PHP extension is not loaded in cli');
+
+        $this->make('extension');
+    }
+
+    public function testTheNullPublisherTakesEverything(): void
+    {
+        self::assertFalse($this->make('null')->publish([], '', "\xFF", null)->accepted);
+    }
+
+    public function testTheFallbackIsLoggedOncePerProcess(): void
+    {
+        $this->make('auto');
+        $this->make('auto');
+        $this->make('php'); // asked for: nothing to say
+
+        $expected = extension_loaded('rustecho') ? 0 : 1;
+        self::assertCount($expected, $this->log->lines);
+        self::assertSame($expected, preg_match('/the extension is not loaded; using the pure-PHP client/', implode($this->log->lines)));
+    }
+
+    public function testUnderFpmTheNoticeComesOnceADay(): void
+    {
+        $requests = 0;
+        foreach ([false, false, true, false] as $aDayLater) {
+            FallbackNotice::forget(); // as a new request does
+            if ($aDayLater) {
+                touch($this->file, time() - 90_000);
+            }
+            (new FallbackNotice($this->log, $this->file, 'fpm-fcgi'))->give();
+            $requests++;
+        }
+
+        self::assertSame([4, 2], [$requests, count($this->log->lines)]);
+    }
+
+    private function make(string $transport): \Rustecho\Laravel\Contracts\Publisher
+    {
+        return (new PublisherFactory($this->log, $this->file))->make(Settings::from(['transport' => $transport]));
+    }
+}

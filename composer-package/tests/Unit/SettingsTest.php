@@ -1,0 +1,76 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Rustecho\Laravel\Tests\Unit;
+
+use InvalidArgumentException;
+use PHPUnit\Framework\TestCase;
+use Rustecho\Laravel\Settings;
+
+final class SettingsTest extends TestCase
+{
+    public function testTheConnectionWinsOverTheFile(): void
+    {
+        $settings = Settings::from(
+            ['driver' => 'rustecho', 'socket' => '/a.sock', 'timeout_ms' => '80'],
+            ['socket' => '/b.sock', 'timeout_ms' => 100, 'ack' => 'none', 'transport' => 'php', 'auth' => []],
+        );
+
+        self::assertSame(['php', '/a.sock', 80, 'none'], [
+            $settings->transport, $settings->socket, $settings->timeoutMs, $settings->ack,
+        ]);
+        self::assertSame(['/a.sock', 80, false], [
+            $settings->socketPath(), $settings->timeoutOrDefault(), $settings->wantsReceipt(),
+        ]);
+    }
+
+    public function testWhatIsLeftOutIsLeftToTheExtension(): void
+    {
+        $settings = Settings::from(['socket' => '', 'timeout_ms' => '', 'ack' => null]);
+
+        self::assertSame(['auto', null, null, null], [
+            $settings->transport, $settings->socket, $settings->timeoutMs, $settings->ack,
+        ]);
+        self::assertTrue($settings->wantsReceipt());
+    }
+
+    public function testTheWordNullInTheEnvironmentMeansTheNullTransport(): void
+    {
+        self::assertSame('null', Settings::from(['transport' => null])->transport);
+        self::assertSame('null', Settings::from([], ['transport' => null])->transport);
+    }
+
+    /** @dataProvider wrong */
+    public function testWrongValuesNameKeyValueAndWhatIsAllowed(string $key, mixed $value, string $shown, string $allowed): void
+    {
+        try {
+            Settings::from([$key => $value]);
+        } catch (InvalidArgumentException $error) {
+            self::assertStringContainsString("\"$key\" is $shown", $error->getMessage());
+            self::assertStringContainsString($allowed, $error->getMessage());
+            self::assertStringContainsString('RUSTECHO_' . strtoupper($key), $error->getMessage());
+
+            return;
+        }
+        self::fail("$key = $shown was taken");
+    }
+
+    /** @return array<array{string, mixed, string, string}> */
+    public function wrong(): array
+    {
+        return [
+            ['timeout_ms', 0, '0', '1 to 60000'],
+            ['timeout_ms', 60_001, '60001', '1 to 60000'],
+            ['timeout_ms', 'soon', "'soon'", '1 to 60000'],
+            ['timeout_ms', '1.5', "'1.5'", '1 to 60000'],
+            ['timeout_ms', true, 'true', '1 to 60000'],
+            ['timeout_ms', [5], 'array', '1 to 60000'],
+            ['ack', 'yes', "'yes'", '"receipt" or "none"'],
+            ['ack', true, 'true', '"receipt" or "none"'],
+            ['socket', 7, '7', 'text'],
+            ['socket', ['/a'], 'array', 'text'],
+            ['transport', 1, '1', 'text'],
+        ];
+    }
+}

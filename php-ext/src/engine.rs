@@ -1,0 +1,67 @@
+//! What has to be asked of the Zend engine by hand. Most of this crate's unsafe code is here.
+
+use std::ffi::c_char;
+
+use ext_php_rs::convert::FromZval;
+use ext_php_rs::ffi::{ext_php_rs_compiler_globals, zend_hash_str_find_ptr_lc, zend_ini_entry};
+use ext_php_rs::flags::DataType;
+use ext_php_rs::types::Zval;
+use ext_php_rs::zend::{ClassEntry, ExecutorGlobals};
+
+unsafe extern "C" {
+    /// Of Zend/zend_constants.h: the value of a constant, or null.
+    fn zend_get_constant_str(name: *const c_char, len: usize) -> *mut Zval;
+}
+
+/// A PHP string argument, borrowed. PHP's strings are bytes; whether these are UTF-8 is found out where it matters, so that
+/// the error can name the argument and the place.
+#[derive(Debug, Clone, Copy)]
+pub struct Text<'a>(&'a [u8]);
+
+impl<'a> FromZval<'a> for Text<'a> {
+    const TYPE: DataType = DataType::String;
+
+    fn from_zval(zval: &'a Zval) -> Option<Self> {
+        zval.dereference().zend_str().map(|string| Self(string.as_bytes()))
+    }
+}
+
+impl<'a> Text<'a> {
+    /// The text, if it is UTF-8; otherwise the position of the first byte that is not.
+    pub(crate) fn utf8(self) -> Result<&'a str, usize> {
+        std::str::from_utf8(self.0).map_err(|error| error.valid_up_to())
+    }
+}
+
+/// An ini setting as it stands now, `ini_set()` included; `None` where there is no such setting.
+pub(crate) fn ini(name: &str) -> Option<String> {
+    let globals = ExecutorGlobals::get();
+    // SAFETY: the engine's own table of ini entries, alive for as long as PHP code runs.
+    let entries = unsafe { globals.ini_directives.as_ref() }?;
+    // SAFETY: this table holds pointers to `zend_ini_entry` and nothing else.
+    let entry = unsafe { entries.get(name)?.ptr::<zend_ini_entry>()?.as_ref() }?;
+    // SAFETY: the value is null or a string that the entry owns.
+    let value = unsafe { entry.value.as_ref() };
+    Some(value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default())
+}
+
+/// A class that is registered already, by its name in any case. Works while modules start, too, when
+/// `EG(class_table)` is not there yet.
+pub(crate) fn class(name: &str) -> Option<&'static ClassEntry> {
+    // SAFETY: the globals of this thread, or null.
+    let table = unsafe { ext_php_rs_compiler_globals().as_ref() }?.class_table;
+    if table.is_null() {
+        return None;
+    }
+    // SAFETY: the engine's table of classes, and a name that lives through the call. Classes of modules live as long as
+    // the process.
+    unsafe { zend_hash_str_find_ptr_lc(table, name.as_ptr().cast(), name.len()).cast::<ClassEntry>().as_ref() }
+}
+
+/// The version of the PHP that runs: `8.2.36`.
+pub(crate) fn php_version() -> String {
+    let name = "PHP_VERSION";
+    // SAFETY: a name that lives through the call; the answer is null or a constant of the engine.
+    let value = unsafe { zend_get_constant_str(name.as_ptr().cast(), name.len()).as_ref() };
+    value.and_then(Zval::string).unwrap_or_default()
+}

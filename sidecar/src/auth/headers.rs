@@ -1,0 +1,177 @@
+//! The headers Laravel is sent: the client's own, the visitor's cookie, and ours.
+
+use std::net::IpAddr;
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use serde_json::Value;
+
+use crate::edge::Handshake;
+
+/// `auth.headers` as name and text.
+pub(super) type FromClient = Vec<(String, String)>;
+
+/// `auth.headers` is of a type that cannot be headers.
+#[derive(Debug, PartialEq)]
+pub(super) struct NoHeaders;
+
+/// Headers that only the sidecar may set: where the request goes, how it is framed, and who is said to have sent it. A client
+/// that could choose them would choose Laravel's idea of its host, its address or the request's method.
+fn is_reserved(name: &HeaderName) -> bool {
+    const RESERVED: [&str; 22] = [
+        "host",
+        "connection",
+        "content-length",
+        "content-type",
+        "expect",
+        "forwarded",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "via",
+        "x-real-ip",
+        "x-http-method",
+        "x-http-method-override",
+        "x-method-override",
+        "x-original-url",
+        "x-rewrite-url",
+        "client-ip",
+        "true-client-ip",
+    ];
+    let name = name.as_str();
+    RESERVED.contains(&name) || name.starts_with("x-forwarded-") || name.starts_with("cf-")
+}
+
+/// Reads `auth.headers` of a subscribe request. Numbers and booleans become text, lists are joined; what has no text is left out.
+pub(super) fn from_client(auth: &Value) -> Result<FromClient, NoHeaders> {
+    let text = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Array(list) => Some(list.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(", ")),
+        Value::Null | Value::Object(_) => None,
+    };
+    match auth.get("headers") {
+        None | Some(Value::Null) | Some(Value::Bool(false)) => Ok(Vec::new()),
+        Some(Value::String(empty)) if empty.is_empty() => Ok(Vec::new()),
+        Some(Value::Object(map)) => {
+            Ok(map.iter().filter_map(|(name, value)| Some((name.clone(), text(value)?))).collect())
+        }
+        Some(Value::Array(list)) => {
+            Ok(list.iter().enumerate().filter_map(|(index, value)| Some((index.to_string(), text(value)?))).collect())
+        }
+        Some(_) => Err(NoHeaders),
+    }
+}
+
+/// All headers of the question. `forward`: tell the visitor's address and browser as well.
+///
+/// # Errors
+/// A header name or value that HTTP does not allow: such a request is not sent.
+pub(super) fn build(
+    from_client: FromClient,
+    handshake: &Handshake,
+    forward: Option<Option<IpAddr>>,
+) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    let mut weak_cookie = None;
+    for (name, text) in from_client {
+        let parsed =
+            HeaderName::try_from(&name).map_err(|_| format!("auth.headers has an impossible name `{name}`"))?;
+        let value = HeaderValue::from_bytes(text.as_bytes())
+            .map_err(|_| format!("auth.headers has an impossible value for `{name}`"))?;
+        if name == "cookie" {
+            weak_cookie = Some(value); // loses against the visitor's own, as in the old server; `Cookie` wins
+        } else if is_reserved(&parsed) {
+            tracing::debug!(header = %parsed, "a client may not choose this header; it is left out");
+        } else {
+            headers.insert(parsed, value);
+        }
+    }
+    if !headers.contains_key(header::COOKIE)
+        && let Some(cookie) = handshake.headers.get(header::COOKIE).cloned().or(weak_cookie)
+    {
+        headers.insert(header::COOKIE, cookie);
+    }
+    if let Some(peer) = forward {
+        if !headers.contains_key(header::USER_AGENT)
+            && let Some(agent) = handshake.headers.get(header::USER_AGENT)
+        {
+            headers.insert(header::USER_AGENT, agent.clone());
+        }
+        if let Some(chain) = forwarded_for(handshake, peer) {
+            headers.insert("x-forwarded-for", chain);
+        }
+    }
+    headers.insert("x-requested-with", HeaderValue::from_static("XMLHttpRequest"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    Ok(headers)
+}
+
+/// `X-Forwarded-For` as a proxy writes it: what the proxy before us said, and our own peer.
+fn forwarded_for(handshake: &Handshake, peer: Option<IpAddr>) -> Option<HeaderValue> {
+    let before = handshake.headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
+    let chain = match (before, peer) {
+        (Some(before), Some(peer)) => format!("{before}, {peer}"),
+        (Some(before), None) => before.to_owned(),
+        (None, Some(peer)) => peer.to_string(),
+        (None, None) => return None,
+    };
+    HeaderValue::from_str(&chain).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::Generation;
+    use serde_json::json;
+
+    fn built(auth: Value, cookie: Option<&str>) -> Result<HeaderMap, String> {
+        let mut headers = HeaderMap::new();
+        if let Some(cookie) = cookie {
+            headers.insert("cookie", cookie.parse().unwrap());
+        }
+        let handshake = Handshake { headers, peer: Some([10, 0, 0, 9].into()), generation: Generation::V3 };
+        build(from_client(&auth).unwrap(), &handshake, None)
+    }
+
+    #[test]
+    fn the_visitors_cookie_goes_along_unless_the_client_gives_one() {
+        assert_eq!(built(json!({}), Some("a=1")).unwrap()["cookie"], "a=1");
+        assert_eq!(built(json!({"headers": {"Cookie": "b=2"}}), Some("a=1")).unwrap()["cookie"], "b=2");
+        assert_eq!(built(json!({"headers": {"cookie": "b=2"}}), Some("a=1")).unwrap()["cookie"], "a=1");
+        assert_eq!(built(json!({"headers": {"cookie": "b=2"}}), None).unwrap()["cookie"], "b=2");
+    }
+
+    #[test]
+    fn a_client_cannot_choose_host_method_or_address() {
+        let auth = json!({"headers": {"Host": "evil", "X-Forwarded-Host": "evil", "X-HTTP-Method-Override": "DELETE",
+            "Content-Length": "0", "Transfer-Encoding": "chunked", "Authorization": "Bearer t", "X-Requested-With": "no"}});
+        let headers = built(auth, None).unwrap();
+        assert_eq!(headers["authorization"], "Bearer t");
+        assert_eq!(headers["x-requested-with"], "XMLHttpRequest");
+        assert_eq!(headers.len(), 3, "{headers:?}");
+    }
+
+    #[test]
+    fn odd_header_values_become_text_and_impossible_ones_stop_the_question() {
+        let headers = built(json!({"headers": {"X-N": 5, "X-L": ["a", "b"], "X-O": {}}}), None).unwrap();
+        assert_eq!((&headers["x-n"], &headers["x-l"]), (&"5".parse().unwrap(), &"a, b".parse().unwrap()));
+        assert!(built(json!({"headers": {"X": "a\r\nEvil: 1"}}), None).is_err());
+        assert!(built(json!({"headers": {"X Y": "a"}}), None).is_err());
+        assert_eq!(from_client(&json!({"headers": "text"})), Err(NoHeaders));
+        assert_eq!(from_client(&json!("text")), Ok(vec![]));
+    }
+
+    #[test]
+    fn the_visitors_address_is_added_to_what_a_proxy_said() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", "1.2.3.4".parse().unwrap());
+        let handshake = Handshake { headers, peer: Some([10, 0, 0, 9].into()), generation: Generation::V4 };
+        let built = build(Vec::new(), &handshake, Some(handshake.peer)).unwrap();
+        assert_eq!(built["x-forwarded-for"], "1.2.3.4, 10.0.0.9");
+    }
+}

@@ -1,0 +1,5 @@
+//! Where events come in. Each source turns its input into one [`crate::publisher::Publish`] and calls the one door.
+
+pub mod backoff;
+pub mod redis;
+pub mod unix;

@@ -1,0 +1,119 @@
+//! The Redis source: `PSUBSCRIBE <keyPrefix>*`, as laravel-echo-server did, kept up for ever.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::StreamExt;
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
+use tokio::{sync::watch, time::Instant};
+
+use super::backoff::Backoff;
+use crate::{
+    channel::start_of,
+    config::RedisConfig,
+    counters::Counters,
+    devlog::DevLog,
+    publisher::{Publish, Publisher, Source},
+    redis_client,
+    server::stopped,
+};
+
+/// What Laravel's Redis broadcaster publishes. Other keys are ignored; a `socket` inside `data` has no meaning.
+#[derive(Deserialize)]
+struct Message<'a> {
+    event: String,
+    #[serde(borrow, default)]
+    data: Option<&'a RawValue>,
+    /// A string, null, absent, or anything an odd publisher puts there.
+    #[serde(default)]
+    socket: Value,
+}
+
+/// Listens to Redis and publishes what arrives.
+pub struct RedisSource {
+    /// How to reach it.
+    pub settings: RedisConfig,
+    /// The one door.
+    pub publisher: Arc<Publisher>,
+    /// What is counted.
+    pub counters: Arc<Counters>,
+    /// What is printed in `devMode`.
+    pub dev: DevLog,
+}
+
+impl RedisSource {
+    /// Runs until `stop` changes. `ready` becomes true with the first subscription.
+    pub async fn run(self, ready: watch::Sender<bool>, mut stop: watch::Receiver<bool>) {
+        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
+        let mut lost_since: Option<Instant> = None;
+        loop {
+            let listening = self.listen(&ready, &mut backoff, &mut lost_since);
+            let error = tokio::select! {
+                error = listening => error,
+                () = stopped(&mut stop) => return,
+            };
+            let wait = backoff.wait();
+            if lost_since.is_none() {
+                self.counters.redis_lost.add();
+                let redis = &self.settings.nodes;
+                tracing::error!(?redis, %error, "Redis cannot be reached; events published there are missed until it can");
+                lost_since = Some(Instant::now());
+            } else {
+                tracing::debug!(%error, ?wait, "Redis still cannot be reached");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = stopped(&mut stop) => return,
+            }
+        }
+    }
+
+    /// Subscribes and publishes until the connection breaks; why it did.
+    async fn listen(
+        &self,
+        ready: &watch::Sender<bool>,
+        backoff: &mut Backoff,
+        lost_since: &mut Option<Instant>,
+    ) -> redis::RedisError {
+        let pattern = format!("{}*", self.settings.key_prefix);
+        let mut subscription = match redis_client::subscribe(&self.settings, &pattern).await {
+            Ok(subscription) => subscription,
+            Err(error) => return error,
+        };
+        backoff.reset();
+        if let Some(since) = lost_since.take() {
+            let gap_ms = since.elapsed().as_millis() as u64;
+            tracing::warn!(gap_ms, pattern, "Redis is back; events published there in the meantime were missed");
+        } else {
+            tracing::info!(redis = ?self.settings.nodes, pattern, "listening to Redis");
+        }
+        ready.send_replace(true);
+        let mut messages = subscription.on_message();
+        while let Some(message) = messages.next().await {
+            self.message(message.get_channel_name(), message.get_payload_bytes());
+            tokio::task::consume_budget().await; // a flood on Redis must not starve the sockets
+        }
+        redis::RedisError::from((redis::ErrorKind::Io, "the connection was closed"))
+    }
+
+    fn message(&self, channel: &str, payload: &[u8]) {
+        let channel = channel.strip_prefix(&self.settings.key_prefix).unwrap_or(channel);
+        let Ok(message) = serde_json::from_slice::<Message<'_>>(payload) else {
+            self.counters.refused_redis_messages.add();
+            self.dev.no_json();
+            let channel = start_of(channel);
+            tracing::debug!(channel, "a Redis message was ignored: it is not JSON with an event name in `event`");
+            return;
+        };
+        let publish = Publish {
+            source: Source::Redis,
+            id: None,
+            channels: vec![channel],
+            event: &message.event,
+            data: message.data.unwrap_or(RawValue::NULL),
+            except: message.socket.as_str().filter(|socket| !socket.is_empty()),
+        };
+        // A refusal has been counted and logged at the door; Redis has nobody to tell it to.
+        let _ = self.publisher.publish(&publish);
+    }
+}

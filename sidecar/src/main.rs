@@ -1,0 +1,2 @@
+//! The `rustecho` command.
+fn main() {}

@@ -1,0 +1,101 @@
+//! The TCP port: one HTTP server for Socket.IO and the HTTP API.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use ::http::{Request, Response};
+use axum::body::Body;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+};
+
+use super::HEADER_TIME;
+use crate::{api::Api, config::Config, edge::Edge};
+
+/// What answers requests.
+pub(super) struct App {
+    pub(super) config: Arc<Config>,
+    pub(super) edge: Edge,
+    pub(super) api: Api,
+}
+
+/// The peer of a request, for whoever needs it further in.
+#[derive(Debug, Clone, Copy)]
+pub struct PeerAddress(pub IpAddr);
+
+/// Accepts until `stop` changes, then lets the requests under way finish.
+pub(super) async fn serve(listener: TcpListener, app: App, stop: watch::Receiver<bool>) {
+    let app = Arc::new(app);
+    let mut stopping = stop.clone();
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = super::stopped(&mut stopping) => break,
+            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let _ = stream.set_nodelay(true);
+                connections.spawn(connection(stream, peer.ip(), app.clone(), stop.clone()));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "accepting a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await; // out of descriptors: let some go
+            }
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+async fn connection(stream: TcpStream, peer: IpAddr, app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        let app = app.clone();
+        async move {
+            request.extensions_mut().insert(PeerAddress(peer.to_canonical()));
+            Ok::<_, std::convert::Infallible>(app.answer(request).await)
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME)
+        .max_buf_size(64 * 1024)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = super::stopped(&mut stop) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::trace!(%error, "a connection ended");
+    }
+}
+
+impl App {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let base = &self.config.socketio.path;
+        let below = request.uri().path().strip_prefix(base.as_str()).and_then(|rest| rest.strip_prefix('/'));
+        match below {
+            Some("") => self.edge.answer(request).await,
+            Some(file)
+                if self.config.socketio.serve_client && request.uri().query().is_none_or(|q| !q.contains("EIO=")) =>
+            {
+                let file = file.to_owned();
+                match crate::edge::client_file::answer(&file, &request) {
+                    Some(response) => response,
+                    None => self.edge.answer(request).await,
+                }
+            }
+            Some(_) => self.edge.answer(request).await,
+            None => self.api.answer(request).await,
+        }
+    }
+}

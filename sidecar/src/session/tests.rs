@@ -1,0 +1,174 @@
+//! What happens to a socket, seen from its own and the others' side, with a stand-in for Laravel.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde_json::json;
+
+use super::*;
+use crate::{auth::Ask, store::Memory, testing::StubSocket};
+
+/// Consents when the channel's name does not contain `secret`; `auth.user` is the member's id.
+struct StubLaravel;
+
+impl Authorizer for StubLaravel {
+    fn authorise(&self, ask: Ask) -> BoxFuture<'_, Verdict> {
+        Box::pin(async move {
+            if ask.channel.as_str().contains("slow") {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            if ask.channel.as_str().contains("secret") {
+                return Verdict::Denied(403, String::new());
+            }
+            let member = ask.auth.get("user").map(|id| json!({"user_id": id}).as_object().cloned().unwrap());
+            Verdict::Granted(member)
+        })
+    }
+}
+
+fn clients() -> Clients {
+    let counters = Arc::new(Counters::default());
+    Clients::new(Arc::new(Context {
+        hub: Arc::new(Hub::new(counters.clone())),
+        presence: Arc::default(),
+        store: Arc::new(Memory),
+        authorizer: Arc::new(StubLaravel),
+        limits: Limits { subscriptions_per_socket: 3, ..Limits::default() },
+        counters,
+        dev: DevLog::new(false),
+    }))
+}
+
+fn connect(clients: &Clients, id: &str) -> Arc<StubSocket> {
+    let socket = StubSocket::new(id);
+    clients.connected(socket.clone());
+    socket
+}
+
+async fn ask(clients: &Clients, id: &str, event: &str, payload: Value) {
+    clients.received(&id.into(), Received { name: event.into(), args: vec![payload], attachments: vec![] });
+    tokio::time::sleep(Duration::from_millis(1)).await; // time is paused: runs the spawned auth request
+}
+
+#[tokio::test(start_paused = true)]
+async fn guarded_channels_are_joined_only_with_consent() {
+    let clients = clients();
+    let socket = connect(&clients, "a");
+    ask(&clients, "a", "subscribe", json!({"channel": "private-ok"})).await;
+    ask(&clients, "a", "subscribe", json!({"channel": "private-secret"})).await;
+    assert!(clients.context.hub.is_subscribed("private-ok", "a"));
+    assert!(!clients.context.hub.is_subscribed("private-secret", "a"));
+    assert_eq!(socket.texts(), [r#"42["subscription_error","private-secret",403]"#]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn presence_tells_here_joining_and_leaving() {
+    let clients = clients();
+    let (a, b) = (connect(&clients, "a"), connect(&clients, "b"));
+    ask(&clients, "a", "subscribe", json!({"channel": "presence-x", "auth": {"user": 1}})).await;
+    ask(&clients, "b", "subscribe", json!({"channel": "presence-x", "auth": {"user": 2}})).await;
+    clients.disconnected(&"b".into(), DisconnectReason::TransportClose);
+    assert_eq!(
+        a.texts(),
+        [
+            r#"42["presence:subscribed","presence-x",[{"user_id":1,"socketId":"a"}]]"#,
+            r#"42["presence:joining","presence-x",{"user_id":2,"socketId":"b"}]"#,
+            r#"42["presence:leaving","presence-x",{"user_id":2}]"#,
+        ]
+    );
+    assert_eq!(b.texts().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_left_while_laravel_was_asked_leaves_nothing_behind() {
+    let clients = clients();
+    connect(&clients, "a");
+    ask(&clients, "a", "subscribe", json!({"channel": "presence-slow", "auth": {"user": 1}})).await;
+    clients.disconnected(&"a".into(), DisconnectReason::TransportClose);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(clients.context.hub.count("presence-slow"), 0);
+    assert_eq!(clients.context.presence.count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_presence_channel_without_a_member_is_refused() {
+    let clients = clients();
+    let socket = connect(&clients, "a");
+    ask(&clients, "a", "subscribe", json!({"channel": "presence-x"})).await;
+    assert_eq!(socket.texts(), [r#"42["subscription_error","presence-x",0]"#]);
+    assert_eq!(clients.context.hub.count("presence-x"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whispers_reach_only_others_on_a_guarded_channel_the_sender_is_on() {
+    let clients = clients();
+    let (a, b) = (connect(&clients, "a"), connect(&clients, "b"));
+    for id in ["a", "b"] {
+        ask(&clients, id, "subscribe", json!({"channel": "private-x"})).await;
+        ask(&clients, id, "subscribe", json!({"channel": "public"})).await;
+    }
+    let whisper = |channel: &str, event: &str| json!({"channel": channel, "event": event, "data": {"n": 1}, "more": 1});
+    ask(&clients, "a", "client event", whisper("private-x", "client-typing")).await;
+    ask(&clients, "a", "client event", json!(whisper("private-x", "client-text").to_string())).await;
+    ask(&clients, "a", "client event", whisper("public", "client-typing")).await;
+    ask(&clients, "a", "client event", whisper("private-other", "client-typing")).await;
+    ask(&clients, "a", "client event", whisper("private-x", "typing")).await;
+    assert!(a.texts().is_empty());
+    assert_eq!(b.texts(), [r#"42["client-typing","private-x",{"n":1}]"#, r#"42["client-text","private-x",{"n":1}]"#]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn subscriptions_of_a_socket_are_bounded() {
+    let clients = clients();
+    let socket = connect(&clients, "a");
+    for n in 0..5 {
+        ask(&clients, "a", "subscribe", json!({"channel": format!("c{n}")})).await;
+    }
+    assert_eq!(clients.context.hub.channels("").len(), 3);
+    assert_eq!(socket.texts().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nonsense_is_ignored_whatever_its_type() {
+    let clients = clients();
+    let socket = connect(&clients, "a");
+    let odd = [
+        json!(null),
+        json!(1),
+        json!("x"),
+        json!([]),
+        json!({}),
+        json!({"channel": null}),
+        json!({"channel": {}}),
+        json!({"channel": ["private-a"]}),
+        json!({"channel": ""}),
+        json!({"channel": false}),
+        json!({"channel": 0}),
+        json!({"channel": "x".repeat(100_000)}),
+        json!({"event": "client-x"}),
+        json!({"channel": "private-x", "event": 5}),
+    ];
+    for event in ["subscribe", "unsubscribe", "client event", "__proto__", "connect", ""] {
+        clients.received(&"a".into(), Received { name: event.into(), args: vec![], attachments: vec![] });
+        for payload in &odd {
+            ask(&clients, "a", event, payload.clone()).await;
+        }
+    }
+    for name in ["__proto__", "constructor", "toString"] {
+        ask(&clients, "a", "subscribe", json!({"channel": name})).await;
+        ask(&clients, "a", "unsubscribe", json!({"channel": name})).await;
+    }
+    ask(&clients, "a", "unsubscribe", json!({"channel": "presence-never-joined"})).await;
+    assert!(socket.texts().is_empty());
+    assert!(clients.context.hub.channels("").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_newer_client_is_told_to_subscribe_again() {
+    let clients = clients();
+    let (silent, talking) = (connect(&clients, "a"), connect(&clients, "b"));
+    ask(&clients, "b", "subscribe", json!({"channel": "orders"})).await;
+    tokio::time::sleep(SILENCE * 2).await;
+    assert_eq!(silent.texts(), [r#"42["reconnect",true]"#]);
+    assert!(talking.texts().is_empty());
+}

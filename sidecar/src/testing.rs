@@ -1,0 +1,85 @@
+//! Stand-ins for unit tests.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use parking_lot::Mutex;
+
+use crate::{
+    channel::ChannelName,
+    edge::{EmitError, Generation, Handshake, Packet, Socket, SocketId, Transport},
+};
+
+/// A socket that writes down what it is handed.
+pub(crate) struct StubSocket {
+    id: SocketId,
+    handshake: Handshake,
+    packets: Mutex<Vec<Packet>>,
+}
+
+impl StubSocket {
+    pub(crate) fn new(id: &str) -> Arc<Self> {
+        Self::with_headers(id, HeaderMap::new())
+    }
+
+    pub(crate) fn with_headers(id: &str, headers: HeaderMap) -> Arc<Self> {
+        let handshake = Handshake { headers, peer: None, generation: Generation::V4 };
+        Arc::new(Self { id: id.into(), handshake, packets: Mutex::default() })
+    }
+
+    /// The packets so far, as text; they are forgotten.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let packets = std::mem::take(&mut *self.packets.lock());
+        packets.iter().map(|packet| String::from_utf8_lossy(packet.text()).into_owned()).collect()
+    }
+}
+
+impl Socket for StubSocket {
+    fn id(&self) -> &SocketId {
+        &self.id
+    }
+
+    fn handshake(&self) -> &Handshake {
+        &self.handshake
+    }
+
+    fn transport(&self) -> Transport {
+        Transport::Websocket
+    }
+
+    fn emit(&self, packet: &Packet) -> Result<(), EmitError> {
+        self.packets.lock().push(packet.clone());
+        Ok(())
+    }
+
+    fn close(&self) {}
+}
+
+pub(crate) fn channel(name: &str) -> ChannelName {
+    ChannelName::parse(name, 512).unwrap()
+}
+
+pub(crate) fn packet(event: &str) -> Packet {
+    Packet::new(event, &[])
+}
+
+/// A new folder that goes away with this value.
+pub(crate) struct TempDir(std::path::PathBuf);
+
+impl TempDir {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("rustecho-{name}-{:016x}", rand::random::<u64>()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
