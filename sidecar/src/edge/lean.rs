@@ -34,7 +34,6 @@ mod verify;
 mod websocket;
 
 use std::{
-    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -42,11 +41,8 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    extract::{ConnectInfo, Request},
-    response::Response,
-};
-use http::{Method, StatusCode, request::Parts};
+use axum::{body::Body, response::Response};
+use http::{Method, Request, StatusCode, request::Parts};
 use tokio::runtime::Handle;
 
 use self::{
@@ -61,7 +57,10 @@ use self::{
     websocket::Reader,
 };
 use super::{DisconnectReason, Generation, Handshake, Sessions, keep_headers};
-use crate::config::{Limits, SocketIoConfig};
+use crate::{
+    config::{Limits, SocketIoConfig},
+    server::PeerAddress,
+};
 
 /// How long things may take that are not settings.
 #[derive(Debug, Clone, Copy)]
@@ -156,7 +155,7 @@ impl Lean {
     }
 
     /// Answers one request for the Socket.IO path.
-    pub async fn handle(&self, request: Request) -> Response {
+    pub async fn answer(&self, request: Request<Body>) -> Response {
         let (mut parts, body) = request.into_parts();
         let query = Query::parse(parts.uri.query().unwrap_or_default());
         if verify::is_upgrade(&parts) {
@@ -274,6 +273,6 @@ impl Edge {
 }
 
 fn handshake(parts: &Parts, query: &Query) -> Handshake {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let peer = parts.extensions.get::<PeerAddress>().map(|peer| peer.0);
     Handshake { headers: keep_headers(&parts.headers), peer, generation: query.generation() }
 }

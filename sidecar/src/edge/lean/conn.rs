@@ -22,7 +22,9 @@ use super::{
     pipe::Pipe,
     poll::Poll,
 };
-use crate::edge::{DisconnectReason, EmitError, Generation, Handshake, Packet, Received, SocketId, Transport};
+use crate::edge::{
+    DisconnectReason, EmitError, Generation, Handshake, Packet, Received, Socket as _, SocketId, Transport,
+};
 
 /// One Engine.IO connection.
 pub(super) struct Conn {
@@ -149,7 +151,10 @@ impl Conn {
         } else {
             let parts = std::iter::once(Outgoing::Text(packet.text().clone()));
             let attachments = packet.attachments().iter().cloned().map(Outgoing::Binary);
-            parts.chain(attachments).map(|part| self.put(&mut state, part)).find(|wrote| *wrote != Wrote::Fine)
+            parts
+                .chain(attachments)
+                .map(|part| self.put(&mut state, part))
+                .find(|wrote| *wrote != Wrote::Fine)
                 .unwrap_or(Wrote::Fine)
         };
         drop(state);
@@ -172,8 +177,13 @@ impl Conn {
     pub(super) fn put(&self, state: &mut State, packet: Outgoing) -> Wrote {
         match &mut state.carrier {
             Carrier::Websocket(outbox) => outbox.write(&self.frame(&packet), self.edge.queue_bound, &self.edge.clock),
-            Carrier::Polling(poll) if poll.push(packet, self.edge.queue_bound) => Wrote::Fine,
-            Carrier::Polling(_) => Wrote::Full,
+            Carrier::Polling(poll) => {
+                if poll.push(packet, self.edge.queue_bound) {
+                    Wrote::Fine
+                } else {
+                    Wrote::Full
+                }
+            }
             Carrier::Gone => Wrote::Broken,
         }
     }

@@ -14,7 +14,8 @@ use crate::edge::{Generation, Received};
 pub(super) const MAX_ATTACHMENTS: usize = 100;
 
 /// Names that Socket.IO 5 keeps for itself.
-const RESERVED: [&str; 6] = ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
+const RESERVED: [&str; 6] =
+    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
 /// The packet is not the protocol: the connection ends.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

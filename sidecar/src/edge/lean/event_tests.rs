@@ -26,10 +26,14 @@ fn events_with_and_without_namespace_and_ack_id() {
 #[test]
 fn what_ends_the_connection() {
     for generation in BOTH {
-        for bad in ["", "2x", "2{}", "2[]", "2[null]", "2[true]", "2[[]]", "2[\"a\"", "3{}", "3x", "31-", "0[]", "0x", "1x"] {
+        for bad in
+            ["", "2x", "2{}", "2[]", "2[null]", "2[true]", "2[[]]", "2[\"a\"", "3{}", "3x", "31-", "0[]", "0x", "1x"]
+        {
             assert_eq!(decode(generation, bad), Err(Malformed), "{bad:?}");
         }
-        for bad in ["5", "5-", "5-[]", "50-[\"a\"]", "5101-[\"a\"]", "599999999999-[\"a\"]", "5x-[\"a\"]", "5+1-[\"a\"]"] {
+        for bad in
+            ["5", "5-", "5-[]", "50-[\"a\"]", "5101-[\"a\"]", "599999999999-[\"a\"]", "5x-[\"a\"]", "5+1-[\"a\"]"]
+        {
             assert_eq!(decode(generation, bad), Err(Malformed), "{bad:?}");
         }
     }

@@ -77,16 +77,16 @@ fn messages_come_out_however_they_are_cut() {
 #[test]
 fn what_a_client_may_not_send_closes_with_1002() {
     for bad in [
-        &client_frame(0xc1, b"x")[..],                         // reserved bit
-        &client_frame(0x83, b"x"),                             // reserved opcode
-        &client_frame(0x8b, b""),                              // reserved control opcode
-        &client_frame(0x80, b"x"),                             // continuation of nothing
-        &client_frame(0x09, b""),                              // fragmented control frame
-        &client_frame(0x89, &[0; 126]),                        // over-long control frame
-        &client_frame(0x88, &[3]),                             // half a close code
-        &client_frame(0x88, &[0, 1]),                          // a close code nobody may send
-        &client_frame(0x88, &[3, 237]),                        // 1005
-        &[0x81, 0x01, b'x'],                                   // unmasked
+        &client_frame(0xc1, b"x")[..],                                  // reserved bit
+        &client_frame(0x83, b"x"),                                      // reserved opcode
+        &client_frame(0x8b, b""),                                       // reserved control opcode
+        &client_frame(0x80, b"x"),                                      // continuation of nothing
+        &client_frame(0x09, b""),                                       // fragmented control frame
+        &client_frame(0x89, &[0; 126]),                                 // over-long control frame
+        &client_frame(0x88, &[3]),                                      // half a close code
+        &client_frame(0x88, &[0, 1]),                                   // a close code nobody may send
+        &client_frame(0x88, &[3, 237]),                                 // 1005
+        &[0x81, 0x01, b'x'],                                            // unmasked
         &[client_frame(0x01, b"x"), client_frame(0x81, b"y")].concat(), // message within a message
     ] {
         assert_eq!(violation(bad), Some(Violation::Protocol), "{bad:?}");

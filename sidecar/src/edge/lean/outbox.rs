@@ -12,7 +12,7 @@ use bytes::{Buf as _, Bytes};
 use super::{clock::Clock, pipe::Pipe};
 
 /// What became of a frame.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wrote {
     /// Written, or behind others that [`Outbox::poll_drain`] is busy with.
     Fine,

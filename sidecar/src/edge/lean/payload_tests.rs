@@ -32,7 +32,8 @@ fn lengths_of_protocol_3_count_utf16_units() {
 
 #[test]
 fn protocol_4_separates_packets() {
-    let body = as_text(encode(Generation::V4, &[text("4a"), Outgoing::Binary(Bytes::from_static(&[1, 2, 3, 4]))], false));
+    let body =
+        as_text(encode(Generation::V4, &[text("4a"), Outgoing::Binary(Bytes::from_static(&[1, 2, 3, 4]))], false));
     assert_eq!(body, "4a\x1ebAQIDBA==");
     assert_eq!(decoded(Generation::V4, &body).unwrap().len(), 2);
 }

@@ -151,7 +151,9 @@ async fn post(conn: &Arc<Conn>, parts: &Parts, body: Body) -> Response {
     let body = match read(conn, body).await {
         Ok(body) => body,
         // The guard ends the connection.
-        Err(TooMuch::Bytes) if conn.generation() == Generation::V4 => return answer::empty(StatusCode::PAYLOAD_TOO_LARGE),
+        Err(TooMuch::Bytes) if conn.generation() == Generation::V4 => {
+            return answer::empty(StatusCode::PAYLOAD_TOO_LARGE);
+        }
         Err(TooMuch::Bytes | TooMuch::Time | TooMuch::Broken) => return answer::cut(),
     };
     let octets = parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) == Some(payload::OCTETS.as_bytes());

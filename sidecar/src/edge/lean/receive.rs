@@ -12,7 +12,7 @@ use super::{
     outbox::Wrote,
     sid,
 };
-use crate::edge::{DisconnectReason, Generation, SocketId, Transport};
+use crate::edge::{DisconnectReason, Generation, Socket as _, SocketId, Transport};
 
 impl Conn {
     /// Takes one Engine.IO packet. False when the connection has ended.
@@ -45,7 +45,7 @@ impl Conn {
 
     /// Ends the connection when its client does not speak the protocol.
     pub(super) fn understood(self: &Arc<Self>, outcome: Result<(), Malformed>) -> bool {
-        if outcome.is_err() {
+        if outcome == Err(Malformed) {
             self.end(DisconnectReason::ParseError, LastWord::Close(None));
         }
         outcome.is_ok()

@@ -8,9 +8,6 @@ use std::sync::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rand::RngCore as _;
 
-/// Length of an id in characters.
-pub(super) const LEN: usize = 20;
-
 /// A fresh id: 96 random bits nobody can guess, then a counter, so that no two ids of a process are ever equal.
 pub(super) fn fresh() -> Arc<str> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -30,7 +27,7 @@ mod tests {
         let ids: std::collections::HashSet<_> = (0..1_000).map(|_| fresh()).collect();
         assert_eq!(ids.len(), 1_000);
         for id in ids {
-            assert_eq!(id.len(), LEN);
+            assert_eq!(id.len(), 20);
             assert!(id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'), "{id}");
         }
     }

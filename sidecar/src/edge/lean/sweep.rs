@@ -37,12 +37,7 @@ pub(super) async fn sweep(edge: Weak<Edge>) {
 
 impl Edge {
     fn pause(&self) -> Duration {
-        let shortest = [
-            self.config.ping_interval,
-            self.config.ping_timeout,
-            self.bounds.connect,
-            self.bounds.stall,
-        ];
+        let shortest = [self.config.ping_interval, self.config.ping_timeout, self.bounds.connect, self.bounds.stall];
         let shortest = shortest.into_iter().min().unwrap_or(PAUSE.1);
         (shortest / 8).clamp(PAUSE.0, PAUSE.1)
     }

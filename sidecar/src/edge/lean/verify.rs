@@ -27,12 +27,7 @@ pub(super) fn is_upgrade(parts: &Parts) -> bool {
 }
 
 /// Checks a request in the old server's order. The session it belongs to, or none for a handshake.
-pub(super) fn verify(
-    edge: &Edge,
-    parts: &Parts,
-    query: &Query,
-    upgrade: bool,
-) -> Result<Option<Arc<Conn>>, Refusal> {
+pub(super) fn verify(edge: &Edge, parts: &Parts, query: &Query, upgrade: bool) -> Result<Option<Arc<Conn>>, Refusal> {
     let transport = match query.transport.as_str() {
         POLLING if edge.config.polling => Transport::Polling,
         WEBSOCKET if edge.config.websocket => Transport::Websocket,
