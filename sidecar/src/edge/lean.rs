@@ -75,6 +75,9 @@ pub struct Bounds {
     pub stall: Duration,
     /// How long a close may wait for the peer's. Default 2 s.
     pub linger: Duration,
+    /// How long a session that was closed while no poll waited is kept for the poll that learns of it. Default 30 s, Engine.IO's
+    /// own.
+    pub farewell: Duration,
 }
 
 impl Default for Bounds {
@@ -85,6 +88,7 @@ impl Default for Bounds {
             body: Duration::from_secs(30),
             stall: Duration::from_secs(30),
             linger: Duration::from_secs(2),
+            farewell: Duration::from_secs(30),
         }
     }
 }
@@ -150,7 +154,7 @@ impl Lean {
     pub fn shutdown(&self) {
         self.0.stopping.store(true, Ordering::Relaxed);
         for (conn, ()) in self.0.table.choose(|_| Some(())) {
-            conn.end(DisconnectReason::ServerClose, LastWord::Close(None));
+            conn.end(DisconnectReason::ServerClose, LastWord::Orderly);
         }
     }
 
@@ -258,17 +262,8 @@ impl Edge {
             conn.join(&mut conn.state.lock());
         }
         if self.stopping.load(Ordering::Relaxed) {
-            conn.end(DisconnectReason::ServerClose, LastWord::Close(None));
+            conn.end(DisconnectReason::ServerClose, LastWord::Orderly);
         }
-    }
-
-    /// Makes a connection that has ended unknown.
-    fn forget(&self, conn: &Conn, reason: DisconnectReason) {
-        self.table.remove(&conn.sid);
-        if reason == DisconnectReason::SlowClient {
-            self.slow.fetch_add(1, Ordering::Relaxed);
-        }
-        tracing::debug!(sid = &*conn.sid, %reason, "connection ended");
     }
 }
 

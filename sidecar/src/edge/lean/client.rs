@@ -48,7 +48,7 @@ impl Socket for Client {
 
     fn close(&self) {
         if !self.left.load(Ordering::Relaxed) {
-            self.conn.end(DisconnectReason::ServerClose, LastWord::Close(None));
+            self.conn.end(DisconnectReason::ServerClose, LastWord::Orderly);
         }
     }
 }

@@ -79,8 +79,10 @@ pub(super) enum Carrier {
 pub(super) enum LastWord {
     /// As the client wished: a waiting poll ends with a noop.
     Noop,
-    /// A close packet, or a close frame with this code.
+    /// A close packet for a poll that waits, or a close frame with this code.
     Close(Option<u16>),
+    /// The same without a code; when no poll waits the next one gets the close packet, after everything that waited.
+    Orderly,
     /// Nothing: it would not be taken.
     Nothing,
 }
@@ -244,20 +246,34 @@ impl Conn {
         state.ended = Some(word);
         state.partial = None;
         let mut stuck = false;
+        let mut awaited = false;
         match (&mut state.carrier, word) {
-            (Carrier::Polling(poll), _) => poll.wake(),
+            (Carrier::Polling(poll), _) => {
+                awaited = word == LastWord::Orderly && !poll.waiting;
+                poll.wake();
+            }
             (Carrier::Websocket(outbox), LastWord::Nothing) => outbox.abandon(),
-            (Carrier::Websocket(outbox), LastWord::Close(code)) => {
-                let code = code.map(u16::to_be_bytes);
-                let frame = frame::encode(Opcode::Close, b"", code.as_ref().map_or(&[], |code| &code[..]));
+            (Carrier::Websocket(outbox), LastWord::Close(_) | LastWord::Orderly) => {
+                let code =
+                    if let LastWord::Close(Some(code)) = word { code.to_be_bytes().to_vec() } else { Vec::new() };
+                let frame = frame::encode(Opcode::Close, b"", &code);
                 stuck = outbox.write(&frame, self.edge.queue_bound, &self.edge.clock) == Wrote::Stuck;
             }
             (Carrier::Websocket(_), LastWord::Noop) | (Carrier::Gone, _) => {}
         }
         state.wake_reader();
         state.part(&self.edge, reason);
+        if awaited {
+            state.seen = self.edge.clock.now();
+        }
         drop(state);
-        self.edge.forget(self, reason);
+        tracing::debug!(sid = &*self.sid, %reason, "connection ended");
+        if reason == DisconnectReason::SlowClient {
+            self.edge.slow.fetch_add(1, Ordering::Relaxed);
+        }
+        if !awaited {
+            self.edge.table.remove(&self.sid);
+        }
         let conn = Arc::clone(self);
         self.edge.runtime.spawn(async move {
             conn.tell();

@@ -127,7 +127,8 @@ impl Decoder {
         Self { pending: Vec::new(), message: Vec::new(), fragmented: None, max }
     }
 
-    /// Takes what was read and hands on each message and control frame that is whole, until `each` returns false.
+    /// Takes what was read and hands on each message and control frame that is whole, until `each` returns false; the frames
+    /// after that one are kept for the next call.
     ///
     /// # Errors
     /// [`Violation`]: the connection has to be closed with it.
@@ -163,7 +164,7 @@ impl Decoder {
             unmask(payload, head.mask);
             at = start + head.length;
             if !self.frame(&head, payload, each)? {
-                return Ok(buffer.len());
+                break;
             }
         }
         Ok(at)

@@ -114,6 +114,27 @@ fn lengths_over_the_bound_are_refused_before_they_come() {
 }
 
 #[test]
+fn frames_behind_one_that_stops_come_with_the_next_call() {
+    let mut stream = [client_frame(0x81, b"5"), client_frame(0x81, b"a"), client_frame(0x81, b"b")].concat();
+    let mut decoder = Decoder::new(1_000);
+    let mut out = Vec::new();
+    decoder
+        .feed(&mut stream, &mut |incoming| {
+            out.push(format!("{incoming:?}"));
+            false
+        })
+        .unwrap();
+    assert_eq!(out, ["Text(\"5\")"]);
+    decoder
+        .feed(&mut [], &mut |incoming| {
+            out.push(format!("{incoming:?}"));
+            true
+        })
+        .unwrap();
+    assert_eq!(out[1..], ["Text(\"a\")", "Text(\"b\")"]);
+}
+
+#[test]
 fn nothing_is_held_once_all_messages_are_whole() {
     let mut decoder = Decoder::new(100_000);
     let frame = client_frame(0x81, &[b'x'; 50_000]);

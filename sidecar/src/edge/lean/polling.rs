@@ -15,8 +15,7 @@ use super::{
     answer::{self, Refusal},
     conn::{Carrier, Conn, LastWord},
     engine::{self, Incoming, Outgoing},
-    event::Malformed,
-    payload,
+    payload::{self, Malformed},
     query::{self, Query},
 };
 use crate::edge::{DisconnectReason, Generation, Transport};
@@ -66,9 +65,18 @@ async fn get(conn: &Arc<Conn>, query: &Query, parts: &Parts) -> Response {
     let taken = if upgrading { tokio::time::timeout(RELEASE, next).await } else { Ok(next.await) };
     guard.0 = None;
     let taken = taken.unwrap_or_else(|_| vec![Outgoing::Text(engine::NOOP)]);
-    if let Carrier::Polling(poll) = &mut conn.state.lock().carrier {
-        poll.waiting = false;
-        poll.waker = None;
+    {
+        let mut state = conn.state.lock();
+        let ended = state.ended.is_some();
+        if let Carrier::Polling(poll) = &mut state.carrier {
+            poll.waiting = false;
+            poll.waker = None;
+        }
+        drop(state);
+        if ended {
+            // It has learnt of it now.
+            conn.edge.table.remove(&conn.sid);
+        }
     }
     answer::packets(conn, query, &parts.headers, &taken)
 }
@@ -87,13 +95,18 @@ impl Conn {
             // The websocket has taken over, with everything that waited.
             return Ready::Ready(vec![Outgoing::Text(engine::NOOP)]);
         };
-        if let Some(packets) = poll.take() {
-            return Ready::Ready(packets);
-        }
+        let waited = poll.take();
         match ended {
-            Some(LastWord::Noop) => return Ready::Ready(vec![Outgoing::Text(engine::NOOP)]),
-            Some(LastWord::Close(_) | LastWord::Nothing) => return Ready::Ready(vec![Outgoing::Text(engine::CLOSE)]),
+            Some(LastWord::Noop) => return Ready::Ready(waited.unwrap_or_else(|| vec![Outgoing::Text(engine::NOOP)])),
+            Some(LastWord::Close(_) | LastWord::Orderly | LastWord::Nothing) => {
+                let mut packets = waited.unwrap_or_default();
+                packets.push(Outgoing::Text(engine::CLOSE));
+                return Ready::Ready(packets);
+            }
             None => {}
+        }
+        if let Some(packets) = waited {
+            return Ready::Ready(packets);
         }
         if std::mem::take(&mut poll.release) {
             return Ready::Ready(vec![Outgoing::Text(engine::NOOP)]);
@@ -105,15 +118,15 @@ impl Conn {
     fn payload(self: &Arc<Self>, octets: bool, body: &[u8]) -> Result<(), Malformed> {
         let receive = |packet: Incoming<'_>| self.receive(packet, Transport::Polling);
         if octets && self.generation() == Generation::V3 {
-            return payload::decode_octets(body, receive).map_err(|_| Malformed);
+            return payload::decode_octets(body, receive);
         }
         let text = std::str::from_utf8(body).map_err(|_| Malformed)?;
         if !self.format.jsonp {
-            return payload::decode_text(self.generation(), text, receive).map_err(|_| Malformed);
+            return payload::decode_text(self.generation(), text, receive);
         }
         // A form without data is answered and otherwise ignored, as of old.
         let Some(data) = query::value(text, "d") else { return Ok(()) };
-        payload::decode_text(self.generation(), &unescape_newlines(&data), receive).map_err(|_| Malformed)
+        payload::decode_text(self.generation(), &unescape_newlines(&data), receive)
     }
 }
 
@@ -157,7 +170,9 @@ async fn post(conn: &Arc<Conn>, parts: &Parts, body: Body) -> Response {
         Err(TooMuch::Bytes | TooMuch::Time | TooMuch::Broken) => return answer::cut(),
     };
     let octets = parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) == Some(payload::OCTETS.as_bytes());
-    conn.understood(conn.payload(octets, &body));
+    if conn.payload(octets, &body).is_err() {
+        conn.not_understood();
+    }
     guard.0 = None;
     if let Carrier::Polling(poll) = &mut conn.state.lock().carrier {
         poll.posting = false;

@@ -32,8 +32,8 @@ impl Conn {
                 self.end(DisconnectReason::TransportError, LastWord::Close(None));
                 return false;
             }
-            (Incoming::Message(text), _) => return self.understood(self.message(text)),
-            (Incoming::Binary(data), _) => return self.understood(self.attachment(data)),
+            (Incoming::Message(text), _) => return self.understood(&self.message(text)),
+            (Incoming::Binary(data), _) => return self.understood(&self.attachment(data)),
             (Incoming::Close, _) if via == Transport::Polling => {
                 self.end(DisconnectReason::TransportClose, LastWord::Noop);
                 return false;
@@ -43,12 +43,18 @@ impl Conn {
         true
     }
 
-    /// Ends the connection when its client does not speak the protocol.
-    pub(super) fn understood(self: &Arc<Self>, outcome: Result<(), Malformed>) -> bool {
-        if outcome == Err(Malformed) {
-            self.end(DisconnectReason::ParseError, LastWord::Close(None));
+    /// Ends the connection when its client does not speak Socket.IO.
+    fn understood(self: &Arc<Self>, outcome: &Result<(), Malformed>) -> bool {
+        if outcome.is_err() {
+            self.end(DisconnectReason::ParseError, LastWord::Orderly);
         }
         outcome.is_ok()
+    }
+
+    /// Ends the connection because its client does not speak Engine.IO.
+    pub(super) fn not_understood(self: &Arc<Self>) -> bool {
+        self.end(DisconnectReason::ParseError, LastWord::Close(None));
+        false
     }
 
     /// Joins the default namespace: at once in generation 3, by CONNECT in generation 4. [`Conn::tell`] has to follow.

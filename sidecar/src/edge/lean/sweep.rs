@@ -23,6 +23,8 @@ enum Due {
     Timeout,
     Stalled,
     NeverConnected,
+    /// It has ended, and no poll has come to learn of it.
+    Forget,
 }
 
 /// Walks until the edge is gone.
@@ -54,7 +56,8 @@ impl Edge {
         let timeout = millis(self.config.ping_timeout);
         let state = conn.state.lock();
         if state.ended.is_some() {
-            return None;
+            let waited = now.saturating_sub(state.seen) > millis(self.bounds.farewell);
+            return waited.then_some(Due::Forget);
         }
         let stalled = match &state.carrier {
             Carrier::Websocket(outbox) => outbox.is_stalled(now, millis(self.bounds.stall)),
@@ -83,7 +86,10 @@ impl Conn {
             }
             Due::Timeout => self.end(DisconnectReason::PingTimeout, LastWord::Close(None)),
             Due::Stalled => self.end(DisconnectReason::SlowClient, LastWord::Nothing),
-            Due::NeverConnected => self.end(DisconnectReason::TransportClose, LastWord::Close(None)),
+            Due::Forget => {
+                self.edge.table.remove(&self.sid);
+            }
+            Due::NeverConnected => self.end(DisconnectReason::TransportClose, LastWord::Orderly),
         }
     }
 }

@@ -35,9 +35,10 @@ impl Table {
         self.shard(sid).lock().get(sid).cloned()
     }
 
-    /// Whether it was there.
-    pub(super) fn remove(&self, sid: &str) -> bool {
-        self.shard(sid).lock().remove(sid).is_some()
+    pub(super) fn remove(&self, sid: &str) {
+        // Dropped after the lock: a connection may be large.
+        let removed = self.shard(sid).lock().remove(sid);
+        drop(removed);
     }
 
     pub(super) fn len(&self) -> usize {

@@ -24,7 +24,6 @@ use super::{
     answer,
     conn::{Carrier, Conn, LastWord},
     engine::{self, Outgoing, PROBE},
-    event::Malformed,
     frame::{self, Decoder, Incoming, Opcode, Violation},
     outbox::{Outbox, Wrote},
     pipe::Pipe,
@@ -64,11 +63,13 @@ pub(super) struct Reader {
     decoder: Decoder,
     /// What hyper had read beyond the handshake.
     ahead: Bytes,
+    /// The decoder may hold whole frames: those behind the one that ended a probe.
+    behind: bool,
 }
 
 impl Reader {
     pub(super) fn new(pipe: Pipe, ahead: Bytes, max_payload: usize) -> Self {
-        Self { pipe: Arc::new(pipe), decoder: Decoder::new(max_payload), ahead }
+        Self { pipe: Arc::new(pipe), decoder: Decoder::new(max_payload), ahead, behind: false }
     }
 
     /// Reads once and hands on what came. Ready with false at the end of the stream.
@@ -80,6 +81,9 @@ impl Reader {
         if !self.ahead.is_empty() {
             let mut ahead = std::mem::take(&mut self.ahead).to_vec();
             return Poll::Ready(Ok(self.decoder.feed(&mut ahead, each).map(|()| true)));
+        }
+        if std::mem::take(&mut self.behind) {
+            return Poll::Ready(Ok(self.decoder.feed(&mut [], each).map(|()| true)));
         }
         with_scratch(|buffer| {
             let count = ready!(self.pipe.poll_read(context, buffer))?;
@@ -132,7 +136,7 @@ impl Conn {
         match incoming {
             Incoming::Text(text) => match engine::decode_text(self.generation(), text) {
                 Some(packet) => self.receive(packet, Transport::Websocket),
-                None => self.understood(Err(Malformed)),
+                None => self.not_understood(),
             },
             Incoming::Binary(bytes) => {
                 self.receive(engine::decode_binary(self.generation(), bytes), Transport::Websocket)
@@ -196,6 +200,7 @@ pub(super) async fn upgrade(conn: Arc<Conn>, mut reader: Reader) {
     let limit = conn.edge.bounds.upgrade;
     let probed = tokio::time::timeout(limit, probe(&conn, &mut reader)).await;
     if matches!(probed, Ok(true)) && conn.attach(&reader.pipe) {
+        reader.behind = true;
         conn.edge.runtime.spawn(serve(conn.clone(), reader));
         return;
     }
