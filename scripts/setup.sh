@@ -7,12 +7,15 @@
 # by itself (redis-server, nginx, php-fpm) are installed but not started: demo and tests run their own, on free ports.
 set -euo pipefail
 
+# shellcheck disable=SC2034  # read by name below
 build=(gcc libc6-dev pkg-config ca-certificates)
 ext=("${build[@]}" php-cli php-dev php-fpm libclang-dev)
 laravel=(php-cli php-fpm php-laravel-framework composer unzip
   php-curl php-mbstring php-sqlite3 php-xml php-zip php-redis php-predis php-guzzlehttp-guzzle)
 demo=("${ext[@]}" "${laravel[@]}" nginx-light)
+# shellcheck disable=SC2034
 test=("${demo[@]}" redis-server phpunit php-mockery php-codesniffer openssl python3 supervisor shellcheck)
+# shellcheck disable=SC2034
 browser=(chromium fonts-inter)
 
 say() { printf '%s\n' "setup: $*"; }

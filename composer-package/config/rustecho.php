@@ -37,7 +37,7 @@ return [
     |
     | Milliseconds, 1 to 60000, that publishing one event may take in all:
     | connecting, writing and waiting for the receipt. Left out: the ini
-    | setting rustecho.timeout_ms where there is one, else 500.
+    | setting rustecho.timeout_ms where there is one, else 50.
     |
     */
 

@@ -4,13 +4,13 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel;
 
-use InvalidArgumentException;
+use Rustecho\InvalidOption;
 
 /** The checked settings of one broadcast connection. */
 final class Settings
 {
     public const DEFAULT_SOCKET = '/run/rustecho/rustecho.sock';
-    public const DEFAULT_TIMEOUT_MS = 500;
+    public const DEFAULT_TIMEOUT_MS = 50;
     public const MAX_TIMEOUT_MS = 60_000;
 
     /**
@@ -30,7 +30,7 @@ final class Settings
      * @param array<string, mixed> $connection the entry in config/broadcasting.php, whose keys win
      * @param array<string, mixed> $defaults config/rustecho.php
      *
-     * @throws InvalidArgumentException naming the key, the value and what it may be
+     * @throws InvalidOption naming the key, the value and what it may be
      */
     public static function from(array $connection, array $defaults = []): self
     {
@@ -57,7 +57,11 @@ final class Settings
 
     public function wantsReceipt(): bool
     {
-        return ($this->ack ?? (ini_get('rustecho.ack') ?: 'receipt')) !== 'none';
+        $ini = ini_get('rustecho.ack');
+        // PHP's ini reader turns a bare `none` into an empty value.
+        $ack = $this->ack ?? ($ini === '' ? 'none' : $ini);
+
+        return $ack !== 'none';
     }
 
     private static function text(string $key, mixed $value): ?string
@@ -91,11 +95,11 @@ final class Settings
         };
     }
 
-    private static function wrong(string $key, mixed $value, string $allowed): InvalidArgumentException
+    private static function wrong(string $key, mixed $value, string $allowed): InvalidOption
     {
         $shown = is_scalar($value) ? var_export($value, true) : get_debug_type($value);
 
-        return new InvalidArgumentException(
+        return new InvalidOption(
             "The rustecho setting \"$key\" is $shown, but has to be $allowed. "
             . 'Correct it in config/rustecho.php, in the environment (RUSTECHO_' . strtoupper($key)
             . ') or in the connection in config/broadcasting.php.',

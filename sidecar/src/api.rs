@@ -1,34 +1,187 @@
-//! The HTTP API.
+//! The HTTP API: what laravel-echo-server answered, byte for byte where anybody could rely on it.
+//!
+//! [`route`] reads the path, [`key`] decides who may, [`event`] reads a published event, [`reply`] writes answers. The key is
+//! looked at before the body: without one, any body is harmless. Nothing a request holds is fatal.
 
-use std::sync::Arc;
+use std::{fmt::Display, sync::Arc, time::Instant};
 
 use axum::body::Body;
-use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
+use http::{Method, Request, Response, StatusCode};
+use serde_json::{Map, Value, json};
 
-use crate::{config::Config, hub::Hub, presence::Presence, publisher::Publisher, session::Clients};
+use crate::{
+    channel::ChannelName, config::Config, hub::Hub, presence::Presence, publisher::Publisher, session::Clients,
+    store::Store,
+};
+
+mod body;
+mod event;
+mod key;
+mod memory;
+mod query;
+mod reply;
+mod route;
+#[cfg(test)]
+mod tests;
+
+use reply::{Failure, Replies, Reply};
+use route::{Endpoint, Route};
 
 /// What the API reads and publishes to.
-pub struct Api {
+pub struct Parts {
     /// Settings: clients, CORS, headers.
     pub config: Arc<Config>,
     /// Channels and their subscribers.
     pub hub: Arc<Hub>,
-    /// Presence members.
+    /// Presence members of this node.
     pub presence: Arc<Presence>,
+    /// Presence members as everybody else reads them.
+    pub store: Arc<dyn Store>,
     /// Connected sockets.
     pub clients: Arc<Clients>,
     /// The one door.
     pub publisher: Arc<Publisher>,
 }
 
+/// Answers every request that is not Socket.IO's.
+pub struct Api {
+    parts: Parts,
+    replies: Replies,
+    started: Instant,
+}
+
 impl Api {
-    /// Answers any request that is not Socket.IO's.
-    pub async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
-        let mut response = Response::new(Body::from("OK"));
-        if request.uri().path() != "/" {
-            *response.status_mut() = StatusCode::NOT_FOUND;
+    /// An API whose `uptime` counts from now.
+    pub fn new(parts: Parts) -> Self {
+        let replies = Replies::new(&parts.config);
+        Self { parts, replies, started: Instant::now() }
+    }
+
+    /// Answers one request.
+    pub async fn answer<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: hyper::body::Body<Error: Display> + Send,
+        B::Data: Send,
+    {
+        let (head, body) = request.into_parts();
+        let reply = match route::parse(head.uri.path()) {
+            None => Err(Failure::NotFound),
+            Some(Err(route::BadEscape)) => Err(Failure::BadEscape),
+            Some(Ok(Route { endpoint: Endpoint::Events, .. })) if !self.parts.config.http_source => {
+                Err(Failure::NotFound)
+            }
+            Some(Ok(route)) if head.method == Method::OPTIONS => Ok(Reply::Allow(route.endpoint.methods())),
+            Some(Ok(route)) if !route.endpoint.takes(&head.method) => Err(Failure::NotFound),
+            Some(Ok(Route { endpoint: Endpoint::Root, .. })) => Ok(Reply::Text("OK")),
+            Some(Ok(route)) => self.with_key(&head, route, body).await,
+        };
+        self.replies.write(&head, reply)
+    }
+
+    async fn with_key<B>(&self, head: &http::request::Parts, route: Route, body: B) -> Result<Reply, Failure>
+    where
+        B: hyper::body::Body<Error: Display> + Send,
+        B::Data: Send,
+    {
+        let pass = key::check(&self.parts.config.clients, &route.app, head).ok_or(Failure::Unauthorized)?;
+        match route.endpoint {
+            Endpoint::Root => Ok(Reply::Text("OK")),
+            Endpoint::Status => Ok(Reply::Json(self.status())),
+            Endpoint::Channels => Ok(Reply::Json(self.channels(head.uri.query()))),
+            Endpoint::Channel(name) => Ok(Reply::Json(self.channel(&name).await)),
+            Endpoint::Users(name) => self.users(&name).await,
+            Endpoint::Events => {
+                let body = body::read(body, self.parts.publisher.limits().data).await?;
+                if !pass.covers(&body) {
+                    return Err(Failure::Unauthorized);
+                }
+                self.publish(&body)
+            }
         }
-        response
+    }
+
+    fn status(&self) -> Value {
+        json!({
+            "subscription_count": self.parts.clients.count(),
+            "uptime": self.started.elapsed().as_secs_f64(),
+            "memory_usage": memory::usage(),
+        })
+    }
+
+    fn channels(&self, query: Option<&str>) -> Value {
+        // Given more than once it was an array, which JavaScript compared as its elements with commas between.
+        let prefix = query::values(query, "filter_by_prefix").collect::<Vec<_>>().join(",");
+        let channels: Map<String, Value> = self
+            .parts
+            .hub
+            .channels(&prefix)
+            .into_iter()
+            .map(|(name, count)| (name.as_str().to_owned(), json!({"subscription_count": count, "occupied": true})))
+            .collect();
+        json!({ "channels": channels })
+    }
+
+    async fn channel(&self, name: &str) -> Value {
+        let count = self.parts.hub.count(name);
+        let mut answer = json!({"subscription_count": count, "occupied": count > 0});
+        if let Some(channel) = self.presence_channel(name) {
+            answer["user_count"] = crate::presence::users(&self.members(&channel).await).len().into();
+        }
+        answer
+    }
+
+    async fn users(&self, name: &str) -> Result<Reply, Failure> {
+        if !name.starts_with("presence-") {
+            return Err(Failure::NotPresence);
+        }
+        let users = match self.presence_channel(name) {
+            Some(channel) => crate::presence::users(&self.members(&channel).await),
+            None => Vec::new(),
+        };
+        Ok(Reply::Json(json!({ "users": users })))
+    }
+
+    fn presence_channel(&self, name: &str) -> Option<ChannelName> {
+        let channel = ChannelName::parse(name, self.parts.config.limits.channel_name).ok()?;
+        channel.is_presence().then_some(channel)
+    }
+
+    /// Who is on the channel: what the store tells, which other nodes write to as well, and in any case who is here.
+    async fn members(&self, channel: &ChannelName) -> Vec<Value> {
+        let stored = self.parts.store.read(channel).await;
+        let here = self.parts.presence.stored(channel);
+        let Some(mut members) = stored else { return here };
+        for member in here {
+            if !members.iter().any(|known| known.get("socketId") == member.get("socketId")) {
+                members.push(member);
+            }
+        }
+        members
+    }
+
+    fn publish(&self, body: &[u8]) -> Result<Reply, Failure> {
+        let text = String::from_utf8_lossy(body);
+        let event = event::parse(&text).map_err(Failure::Event)?;
+        if !event.channels.is_empty() {
+            self.parts.publisher.publish(&event.publish()).map_err(Failure::Publish)?;
+        }
+        Ok(Reply::Json(json!({"message": "ok"})))
+    }
+}
+
+impl Failure {
+    /// The status it is answered with.
+    fn status(&self) -> StatusCode {
+        use crate::publisher::PublishError;
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::BadEscape | Self::NotPresence | Self::Event(_) | Self::BodyBroken(_) => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::FORBIDDEN,
+            Self::BodyTooLarge { .. } | Self::Publish(PublishError::DataTooLarge { .. }) => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
+            Self::BodyTooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
+            Self::Publish(_) => StatusCode::BAD_REQUEST,
+        }
     }
 }

@@ -5,6 +5,27 @@
 
 use std::{path::PathBuf, time::Duration};
 
+mod build;
+mod dotenv;
+mod environment;
+mod file;
+pub mod keys;
+mod load;
+mod problem;
+mod reader;
+mod redis;
+pub mod reference;
+mod socketio;
+mod suggest;
+mod tls;
+mod unix_socket;
+mod unknown;
+
+pub use environment::Environment;
+pub use file::{Flavour, OLD_FILE, OUR_FILE, Place, read as read_file};
+pub use load::{Loaded, load, lock_beside};
+pub use problem::{ConfigError, Problem};
+
 /// Every setting, validated. [`Config::default`] is a sidecar that works without Redis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -229,6 +250,9 @@ pub struct UnixSocketConfig {
     pub group: Option<String>,
     /// `allowedUids`: peers that may connect; empty is everyone the mode lets in.
     pub allowed_uids: Vec<u32>,
+    /// Whether the sidecar may not start without it. The old server had none: where its file does not ask for one, a path that
+    /// cannot be had (a second sidecar on the machine has it) is a warning.
+    pub required: bool,
 }
 
 /// Which Socket.IO edge runs.
@@ -312,7 +336,13 @@ impl Default for RedisConfig {
 
 impl Default for UnixSocketConfig {
     fn default() -> Self {
-        Self { path: "/run/rustecho/rustecho.sock".into(), mode: 0o660, group: None, allowed_uids: Vec::new() }
+        Self {
+            path: "/run/rustecho/rustecho.sock".into(),
+            mode: 0o660,
+            group: None,
+            allowed_uids: Vec::new(),
+            required: true,
+        }
     }
 }
 

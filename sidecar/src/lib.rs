@@ -16,17 +16,21 @@
 pub mod api;
 pub mod auth;
 pub mod channel;
+pub mod cli;
 pub mod config;
+pub mod console;
 pub mod counters;
 pub mod devlog;
 pub mod edge;
 pub mod hub;
 pub mod ingest;
+pub mod lock;
 pub mod presence;
 pub mod publisher;
 pub mod redis_client;
 pub mod server;
 pub mod session;
+pub mod signals;
 pub mod store;
 #[cfg(test)]
 mod testing;

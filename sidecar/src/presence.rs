@@ -41,6 +41,11 @@ impl Presence {
         result
     }
 
+    /// Every entry of a channel in join order.
+    pub fn stored(&self, channel: &ChannelName) -> Vec<Value> {
+        self.with(channel, |members| members.stored())
+    }
+
     /// The members across all channels, for a metric.
     pub fn count(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().values().map(|members| members.0.len()).sum::<usize>()).sum()
@@ -100,31 +105,34 @@ impl Members {
         distinct(self.0.iter().rev()).map(|member| Value::Object(member.json.clone())).collect()
     }
 
-    /// `{id, user_info}` per user, oldest entry first: what the HTTP API tells.
-    pub fn users(&self) -> Vec<Value> {
-        distinct(self.0.iter())
-            .map(|member| {
-                let mut user = Map::new();
-                if let Some(id) = member.json.get("user_id") {
-                    user.insert("id".into(), id.clone());
-                }
-                if let Some(info) = member.json.get("user_info") {
-                    user.insert("user_info".into(), info.clone());
-                }
-                Value::Object(user)
-            })
-            .collect()
-    }
-
     /// Every entry in join order: what a store keeps for others to read.
     pub fn stored(&self) -> Vec<Value> {
         self.0.iter().map(|member| Value::Object(member.json.clone())).collect()
     }
 
-    /// How many users there are.
-    pub fn user_count(&self) -> usize {
-        distinct(self.0.iter()).count()
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
+
+    /// Whether nobody is here.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// `{id, user_info}` per user, oldest entry first: what the HTTP API tells of [stored](Members::stored) entries.
+pub fn users(stored: &[Value]) -> Vec<Value> {
+    let mut seen = std::collections::HashSet::new();
+    let first = stored.iter().filter(|member| seen.insert(member.get("user_id").map(Value::to_string)));
+    first
+        .map(|member| {
+            let fields = [("id", "user_id"), ("user_info", "user_info")];
+            let known =
+                fields.iter().filter_map(|(name, field)| Some(((*name).to_owned(), member.get(field)?.clone())));
+            Value::Object(known.collect())
+        })
+        .collect()
 }
 
 /// The first entry of each `user_id`, compared strictly: 1 is not "1".
@@ -165,7 +173,7 @@ mod tests {
         let second = members.join(&socket("b"), data(json!(1), "Anny"));
         assert_eq!(second.joining, None);
         assert_eq!(second.here, [json!({"user_id": 1, "user_info": "Anny", "socketId": "b"})]);
-        assert_eq!(members.users(), [json!({"id": 1, "user_info": "Ann"})]);
+        assert_eq!(users(&members.stored()), [json!({"id": 1, "user_info": "Ann"})]);
         assert_eq!(members.leave(&socket("a")), None);
         assert_eq!(members.leave(&socket("b")), Some(json!({"user_id": 1, "user_info": "Anny"})));
         assert_eq!(members.leave(&socket("b")), None);
@@ -189,7 +197,7 @@ mod tests {
         let joined = members.join(&socket("b"), data(json!("1"), "str"));
         assert_eq!(joined.joining, None);
         assert_eq!(joined.here.len(), 2);
-        assert_eq!(members.user_count(), 2);
+        assert_eq!(users(&members.stored()).len(), 2);
         assert_eq!(members.leave(&socket("b")), None);
     }
 
@@ -232,7 +240,7 @@ mod tests {
                 }
             }
             for (user, here) in told {
-                proptest::prop_assert_eq!(members.users().iter().any(|member| member["id"] == user), here);
+                proptest::prop_assert_eq!(users(&members.stored()).iter().any(|member| member["id"] == user), here);
             }
         }
     }

@@ -5,9 +5,9 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
-    api::Api,
+    api::{self, Api},
     auth::Laravel,
-    config::Config,
+    config::{Config, UnixSocketConfig},
     counters::Counters,
     devlog::DevLog,
     edge::Edge,
@@ -59,7 +59,7 @@ impl Bound {
     /// [`StartError`] naming the port or path that cannot be had.
     pub async fn open(config: Config) -> Result<Self, StartError> {
         let tcp = listen(config.host.as_deref(), config.port).await?;
-        let unix = config.unix_socket.clone().map(UnixSource::bind).transpose()?;
+        let unix = config.unix_socket.clone().map(open_unix).transpose()?.flatten();
         Ok(Self { config: Arc::new(config), tcp, unix })
     }
 
@@ -98,7 +98,7 @@ impl Bound {
         let context = Context {
             hub: hub.clone(),
             presence: presence.clone(),
-            store,
+            store: store.clone(),
             authorizer: Arc::new(Laravel::new(config.clone(), dev)),
             limits: config.limits.clone(),
             counters: counters.clone(),
@@ -106,7 +106,15 @@ impl Bound {
         };
         let clients = Arc::new(Clients::new(Arc::new(context)));
         let edge = Edge::new(&config, clients.clone());
-        let api = Api { config: config.clone(), hub, presence, clients: clients.clone(), publisher: publisher.clone() };
+        let parts = api::Parts {
+            config: config.clone(),
+            hub,
+            presence,
+            store,
+            clients: clients.clone(),
+            publisher: publisher.clone(),
+        };
+        let api = Api::new(parts);
 
         let (stop, stopping) = watch::channel(false);
         let mut parts = JoinSet::new();
@@ -139,6 +147,19 @@ impl Bound {
     }
 }
 
+/// Opens the Unix socket; one that nobody asked for may be missing.
+fn open_unix(settings: UnixSocketConfig) -> Result<Option<UnixSource>, BindError> {
+    let required = settings.required;
+    match UnixSource::bind(settings) {
+        Ok(source) => Ok(Some(source)),
+        Err(error) if required => Err(error),
+        Err(error) => {
+            tracing::warn!(%error, "starting without the Unix socket: events come by Redis and HTTP only (set unixSocket)");
+            Ok(None)
+        }
+    }
+}
+
 /// Opens the TCP port; without a host on every address, IPv6 and IPv4 where the machine has both.
 async fn listen(host: Option<&str>, port: u16) -> Result<TcpListener, StartError> {
     let failed = |address: String| move |error| StartError::Listen { address, error };
@@ -159,4 +180,20 @@ const HEADER_TIME: Duration = Duration::from_secs(15);
 pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     // An error means that the sender has gone, which is a stop as well.
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TempDir;
+
+    #[tokio::test]
+    async fn a_unix_socket_that_was_not_asked_for_may_be_taken() {
+        let folder = TempDir::new("server");
+        let settings = UnixSocketConfig { path: folder.path().join("r.sock"), ..UnixSocketConfig::default() };
+        let first = open_unix(settings.clone()).unwrap();
+        assert!(first.is_some());
+        assert!(matches!(open_unix(settings.clone()), Err(BindError::InUse(_))));
+        assert!(open_unix(UnixSocketConfig { required: false, ..settings }).unwrap().is_none());
+    }
 }

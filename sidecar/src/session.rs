@@ -256,7 +256,7 @@ impl Context {
             if let Some(packet) = joined.joining.and_then(|who| encode("presence:joining", channel, who.to_string())) {
                 self.hub.emit(channel.as_str(), &packet, Some(socket.id().as_str()));
             }
-            self.store.save(channel, members.stored());
+            self.store.save(channel, members);
         });
     }
 
@@ -279,7 +279,7 @@ impl Context {
             if let Some(packet) = leaving.and_then(|who| encode("presence:leaving", channel, who.to_string())) {
                 self.hub.emit(channel.as_str(), &packet, None);
             }
-            self.store.save(channel, members.stored());
+            self.store.save(channel, members);
         });
     }
 

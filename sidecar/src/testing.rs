@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use http::HeaderMap;
 use parking_lot::Mutex;
+use serde_json::json;
 
 use crate::{
+    auth::{Ask, Authorizer, Verdict},
     channel::ChannelName,
     edge::{EmitError, Generation, Handshake, Packet, Socket, SocketId, Transport},
 };
@@ -81,5 +84,23 @@ impl TempDir {
 impl Drop for TempDir {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Consents when the channel's name does not contain `secret`; `auth.user` is the member's id.
+pub(crate) struct StubLaravel;
+
+impl Authorizer for StubLaravel {
+    fn authorise(&self, ask: Ask) -> BoxFuture<'_, Verdict> {
+        Box::pin(async move {
+            if ask.channel.as_str().contains("slow") {
+                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            }
+            if ask.channel.as_str().contains("secret") {
+                return Verdict::Denied(403, String::new());
+            }
+            let member = ask.auth.get("user").map(|id| json!({"user_id": id}).as_object().cloned().unwrap());
+            Verdict::Granted(member)
+        })
     }
 }

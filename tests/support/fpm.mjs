@@ -11,7 +11,7 @@ export async function startFpm(folder, { environment, ini = {} }) {
   const port = await freePort();
   const settings = path.join(folder, 'php.d');
   mkdirSync(settings, { recursive: true });
-  const lines = { extension: EXTENSION, 'opcache.enable': 0, ...ini };
+  const lines = { extension: EXTENSION, ...ini };
   writeFileSync(path.join(settings, 'rustecho.ini'), Object.entries(lines).map(([key, value]) => `${key}=${value}\n`).join(''));
   const config = path.join(folder, 'php-fpm.conf');
   writeFileSync(config, `[global]

@@ -22,7 +22,7 @@ const NEEDS = {
   extension: () => existsSync(EXTENSION) || `${EXTENSION} not found: ${BUILD}`,
   laravel: () => existsSync(`${LARAVEL}/autoload.php`) || `Debian's Laravel not found: ${APT}`,
   'php-fpm': () => PHP_FPM !== undefined || `php-fpm not found: ${APT}`,
-  chromium: () => existsSync(CHROMIUM) || `${CHROMIUM} not found: ${APT}`,
+  chromium: () => existsSync(CHROMIUM) || `${CHROMIUM} not found: scripts/setup.sh browser`,
 };
 const STACK = ['sidecar', 'extension', 'laravel', 'php', 'php-fpm', 'composer', 'nginx', 'redis-server', 'redis-cli'];
 

@@ -4,77 +4,30 @@
 //! is in. A connection that broke, or that a fork inherited, is replaced once within the call and the frame written again
 //! with the same id. Whatever goes wrong half-way closes the connection, so the next call never meets half a frame.
 
+mod answer;
+mod args;
 mod conn;
 mod deadline;
 mod report;
 
+pub use args::{Ack, PublishArgs};
 pub use report::{Counters, Status};
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use self::conn::{Conn, OpenError, Trouble};
+use self::answer::Answer;
+use self::conn::{Conn, OpenError, Trouble, advice};
 use self::deadline::Deadline;
 use crate::error::{ClientError, DecodeError, Fate, Stage};
 use crate::frame::MAX_BODY_LEN;
 use crate::id::{EventId, IdSource};
 use crate::limits::{self, DEFAULT_MAX_DATA};
-use crate::message::{Hello, Message, Publish, Receipt, Refusal, Welcome};
+use crate::message::{Hello, Receipt, Refusal, Welcome};
 use crate::sys;
 
 /// Bytes of a frame kept free for everything but the data: 100 channels, the names, the ids.
 const HEAD_ROOM: usize = 64 * 1024;
-
-/// Whether to wait for the sidecar's word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ack {
-    /// The call returns when the sidecar has accepted the event.
-    Receipt,
-    /// The call returns when the event has been written to the socket. A refusal is seen, and counted, by a later call.
-    None,
-}
-
-/// One event to publish.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct PublishArgs<'a> {
-    /// Full wire names of the channels.
-    pub channels: &'a [&'a str],
-    /// The event's name.
-    pub event: &'a str,
-    /// The event's data, encoded as JSON.
-    pub data: &'a str,
-    /// The socket id that shall not get the event.
-    pub socket_id: Option<&'a str>,
-    /// The event's id; `None` draws one.
-    pub id: Option<EventId>,
-    /// Microseconds since 1970-01-01 UTC; `None`: now.
-    pub time: Option<u64>,
-    /// Whether the event may have been published before, with the same id.
-    pub replayed: bool,
-    /// A W3C `traceparent`.
-    pub trace: Option<&'a str>,
-}
-
-/// A message of the sidecar, as far as a publisher cares.
-enum Answer {
-    Welcome(Welcome),
-    Receipt(Receipt),
-    Refusal(Refusal),
-    Unexpected(crate::frame::Kind),
-}
-
-impl Answer {
-    fn of(message: Message<'_>) -> Self {
-        match message {
-            Message::Welcome(welcome) => Self::Welcome(welcome),
-            Message::Receipt(receipt) => Self::Receipt(receipt),
-            Message::Refusal(refusal) => Self::Refusal(refusal),
-            Message::Hello(_) => Self::Unexpected(crate::frame::Kind::Hello),
-            Message::Publish(_) => Self::Unexpected(crate::frame::Kind::Publish),
-        }
-    }
-}
 
 /// Why one attempt ended.
 enum Stop {
@@ -211,17 +164,7 @@ impl Client {
         deadline: Deadline,
     ) -> Result<Option<Receipt>, ClientError> {
         let id = args.id.unwrap_or_else(|| self.ids.next_id());
-        let event = Publish {
-            receipt: ack == Ack::Receipt,
-            replayed: args.replayed,
-            id,
-            time: args.time.unwrap_or_else(now),
-            channels: args.channels.to_vec(),
-            event: args.event,
-            socket: args.socket_id.unwrap_or_default(),
-            trace: args.trace.unwrap_or_default(),
-            data: args.data,
-        };
+        let event = args.message(id, ack);
         // Only a sidecar knows that it takes more than the default; it says so in its welcome.
         if args.data.len() > DEFAULT_MAX_DATA && args.data.len() <= MAX_BODY_LEN && self.welcome.is_none() {
             self.try_probe(deadline)?;
@@ -367,24 +310,4 @@ impl Client {
     fn garbled(&self, source: DecodeError) -> ClientError {
         ClientError::Protocol { path: self.path.clone(), source }
     }
-}
-
-/// What to do about a connection that cannot be made.
-fn advice(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::NotFound => {
-            "no such file: start the sidecar, or set the publisher's socket path to the sidecar's unixSocket.path"
-        }
-        ErrorKind::ConnectionRefused => "nobody listens there: start the sidecar",
-        ErrorKind::PermissionDenied => {
-            "that user may not open the socket: set unixSocket.mode, or add the user to the socket's group"
-        }
-        ErrorKind::InvalidInput => "a socket path has at most 107 bytes: use a shorter one",
-        _ => "see whether the sidecar is running and the path is its socket",
-    }
-}
-
-/// Microseconds since 1970-01-01 UTC.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(0))
 }

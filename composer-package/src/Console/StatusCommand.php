@@ -5,9 +5,9 @@ declare(strict_types=1);
 namespace Rustecho\Laravel\Console;
 
 use Illuminate\Console\Command;
-use InvalidArgumentException;
 use Psr\Log\NullLogger;
 use Rustecho\Exception;
+use Rustecho\InvalidOption;
 use Rustecho\Laravel\Publishers\PublisherFactory;
 use Rustecho\Laravel\Publishers\StreamPublisher;
 use Rustecho\Laravel\Settings;
@@ -27,7 +27,7 @@ final class StatusCommand extends Command
                 (array) $this->laravel['config']->get("broadcasting.connections.$name", []),
                 (array) $this->laravel['config']->get('rustecho', []),
             );
-        } catch (InvalidArgumentException $wrong) {
+        } catch (InvalidOption $wrong) {
             $this->error($wrong->getMessage());
 
             return self::FAILURE;

@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Publishers;
 
-use InvalidArgumentException;
 use Psr\Log\LoggerInterface;
+use Rustecho\InvalidOption;
 use Rustecho\Laravel\Contracts\Publisher;
 use Rustecho\Laravel\Settings;
 
@@ -19,7 +19,7 @@ final class PublisherFactory
     ) {
     }
 
-    /** @throws InvalidArgumentException when the transport is unknown, or is the extension and that is not loaded */
+    /** @throws InvalidOption when the transport is unknown, or is the extension and that is not loaded */
     public function make(Settings $settings): Publisher
     {
         return match ($settings->transport) {
@@ -27,7 +27,7 @@ final class PublisherFactory
             'extension' => self::extensionLoaded() ? new ExtensionPublisher($settings) : throw self::notLoaded(),
             'php' => new StreamPublisher($settings, $this->log),
             'null' => new NullPublisher(),
-            default => throw new InvalidArgumentException(
+            default => throw new InvalidOption(
                 "The rustecho setting \"transport\" is \"$settings->transport\", but has to be "
                 . '"auto", "extension", "php" or "null". Correct RUSTECHO_TRANSPORT or config/rustecho.php.',
             ),
@@ -46,9 +46,9 @@ final class PublisherFactory
         return new StreamPublisher($settings, $this->log);
     }
 
-    private static function notLoaded(): InvalidArgumentException
+    private static function notLoaded(): InvalidOption
     {
-        return new InvalidArgumentException(
+        return new InvalidOption(
             'The rustecho setting "transport" is "extension", but the PHP extension is not loaded in ' . PHP_SAPI
             . '. Enable it (phpenmod rustecho), or set RUSTECHO_TRANSPORT to "auto" or "php".',
         );

@@ -6,38 +6,34 @@ namespace Rustecho\Laravel\Publishers;
 
 use Composer\InstalledVersions;
 use Psr\Log\LoggerInterface;
-use Rustecho\ConnectException;
-use Rustecho\InvalidEventException;
+use Rustecho\InvalidEvent;
 use Rustecho\Laravel\Contracts\Publisher;
 use Rustecho\Laravel\Receipt;
 use Rustecho\Laravel\Settings;
 use Rustecho\Laravel\Wire\Connection;
-use Rustecho\Laravel\Wire\ConnectionLost;
 use Rustecho\Laravel\Wire\Deadline;
 use Rustecho\Laravel\Wire\Frame;
 use Rustecho\Laravel\Wire\Ids;
-use Rustecho\RefusedException;
-use Throwable;
+use Rustecho\Laravel\Wire\KeptConnection;
+use Rustecho\Refused;
 
 /**
  * The pure-PHP client, for where the extension is not loaded.
  *
  * It keeps one connection while the process, under php-fpm the request, lasts. Connecting, writing and waiting for the receipt
- * share one deadline. After an error the connection is closed, so that no half frame is left for the next event.
+ * share one deadline.
  */
 final class StreamPublisher implements Publisher
 {
-    private readonly string $path;
+    private readonly KeptConnection $kept;
     private readonly int $timeoutMs;
     private readonly bool $receipt;
     private readonly Ids $ids;
-    private ?Connection $connection = null;
-    private int $openedBy = 0;
     private ?int $maxData = null;
 
     public function __construct(Settings $settings, private readonly LoggerInterface $log)
     {
-        $this->path = $settings->socketPath();
+        $this->kept = new KeptConnection($settings->socketPath(), self::introduction(...));
         $this->timeoutMs = $settings->timeoutOrDefault();
         $this->receipt = $settings->wantsReceipt();
         $this->ids = new Ids();
@@ -51,7 +47,7 @@ final class StreamPublisher implements Publisher
         $frame = Frame::publish($id, $channels, $event, $json, $socketId ?? '', $this->receipt, $time);
         $this->checkSize(strlen($json), $deadline);
 
-        return $this->overConnection($deadline, fn (Connection $open): Receipt => $this->exchange($open, $id, $frame, $deadline));
+        return $this->kept->run($deadline, fn (Connection $open): Receipt => $this->exchange($open, $id, $frame, $deadline));
     }
 
     /**
@@ -69,7 +65,7 @@ final class StreamPublisher implements Publisher
     /** @return array<string, mixed> */
     private function greet(Deadline $deadline): array
     {
-        return $this->overConnection($deadline, function (Connection $open) use ($deadline): array {
+        return $this->kept->run($deadline, function (Connection $open) use ($deadline): array {
             $open->write(self::introduction(), $deadline);
             do {
                 $message = $open->read($deadline);
@@ -92,66 +88,12 @@ final class StreamPublisher implements Publisher
                 return new Receipt(bin2hex($id), $message['subscribers'], true);
             }
             if ($message['kind'] === Frame::REFUSAL && in_array($message['id'], [$id, str_repeat("\0", Frame::ID_BYTES)], true)) {
-                throw new RefusedException("the sidecar refused the event: {$message['message']}", $message['code']);
+                throw new Refused("the sidecar refused the event: {$message['message']}", $message['code']);
             }
             $this->note($message);
         }
 
         return new Receipt(bin2hex($id), null, false);
-    }
-
-    /**
-     * Runs an exchange on the kept connection; when that turns out to be broken, once more on a new one.
-     *
-     * @template T
-     * @param callable(Connection): T $exchange
-     * @return T
-     */
-    private function overConnection(Deadline $deadline, callable $exchange): mixed
-    {
-        try {
-            try {
-                return $exchange($this->opened($deadline));
-            } catch (ConnectionLost) {
-                $this->close();
-                $this->connection = $this->introduced(Connection::reopen($this->path, $deadline), $deadline);
-
-                return $exchange($this->connection);
-            }
-        } catch (ConnectionLost $lost) {
-            $this->close();
-            throw new ConnectException(
-                "the sidecar at $this->path closed the connection twice ({$lost->getMessage()}); the event may have arrived. "
-                . 'Its log says why; see unixSocket.allowedUids.',
-            );
-        } catch (RefusedException $refused) {
-            // After these two the sidecar closes; after the others the connection is as good as before.
-            if (in_array($refused->getCode(), [1, 2], true)) {
-                $this->close();
-            }
-            throw $refused;
-        } catch (Throwable $error) {
-            $this->close();
-            throw $error;
-        }
-    }
-
-    private function opened(Deadline $deadline): Connection
-    {
-        if ($this->connection !== null && $this->openedBy !== getmypid()) {
-            $this->close();
-        }
-
-        return $this->connection ??= $this->introduced(Connection::open($this->path, $deadline), $deadline);
-    }
-
-    private function introduced(Connection $open, Deadline $deadline): Connection
-    {
-        $this->openedBy = (int) getmypid();
-        $this->maxData = null;
-        $open->write(self::introduction(), $deadline);
-
-        return $open;
     }
 
     private static function introduction(): string
@@ -162,17 +104,15 @@ final class StreamPublisher implements Publisher
         return Frame::hello(substr("rustecho-php/$version php/" . PHP_VERSION . ' ' . PHP_SAPI, 0, 255), (int) getmypid());
     }
 
-    /** Data over the default limit is only written to a sidecar that has said that it takes so much. */
+    /** Data over the limit as far as it is known is only written when the sidecar says that it takes so much by now. */
     private function checkSize(int $bytes, Deadline $deadline): void
     {
         if ($bytes <= ($this->maxData ?? Frame::DEFAULT_MAX_DATA_BYTES)) {
             return;
         }
-        $limit = $this->maxData ?? $this->greet($deadline)['max_data'];
+        $limit = $this->greet($deadline)['max_data'];
         if ($bytes > $limit) {
-            throw new InvalidEventException(
-                "the data has $bytes bytes; the sidecar's limit is $limit. Publish a reference instead.",
-            );
+            throw new InvalidEvent("the data has $bytes bytes; the sidecar's limit is $limit. Publish a reference instead.");
         }
     }
 
@@ -189,11 +129,5 @@ final class StreamPublisher implements Publisher
                 'reason' => $message['message'],
             ]);
         }
-    }
-
-    private function close(): void
-    {
-        $this->connection?->close();
-        $this->connection = null;
     }
 }

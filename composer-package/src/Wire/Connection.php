@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Wire;
 
-use Rustecho\ConnectException;
-use Rustecho\TimeoutException;
+use Rustecho\ConnectionFailed;
+use Rustecho\Timeout;
 
 /** One open connection to the sidecar. Every call ends before the deadline it is given. */
 final class Connection
@@ -21,7 +21,7 @@ final class Connection
     {
     }
 
-    /** @throws ConnectException|TimeoutException */
+    /** @throws ConnectionFailed|Timeout */
     public static function open(string $path, Deadline $deadline): self
     {
         return self::connect($path, $deadline, [self::BACKLOG_FULL]);
@@ -30,14 +30,14 @@ final class Connection
     /**
      * Opens a connection in place of one that broke: a sidecar that is restarting gets until the deadline to come back.
      *
-     * @throws ConnectException|TimeoutException
+     * @throws ConnectionFailed|Timeout
      */
     public static function reopen(string $path, Deadline $deadline): self
     {
         return self::connect($path, $deadline, [self::BACKLOG_FULL, ...self::NOT_THERE]);
     }
 
-    /** @throws ConnectionLost|TimeoutException */
+    /** @throws ConnectionLost|Timeout */
     public function write(string $bytes, Deadline $deadline): void
     {
         while ($bytes !== '') {
@@ -47,7 +47,7 @@ final class Connection
             }
             $bytes = $written === 0 ? $bytes : (string) substr($bytes, $written);
             if ($bytes !== '' && ! $this->wait([], [$this->stream], $deadline)) {
-                throw new TimeoutException(
+                throw new Timeout(
                     "the sidecar at $this->path did not take the whole event in time; it was not published. "
                     . 'Is the sidecar stopped or overloaded?',
                 );
@@ -60,14 +60,15 @@ final class Connection
      *
      * @return array<string, mixed>
      *
-     * @throws ConnectionLost|TimeoutException|\Rustecho\ProtocolException
+     * @throws ConnectionLost|Timeout|ConnectionFailed
      */
     public function read(Deadline $deadline): array
     {
         while (($message = $this->takeReceived()) === null) {
             if (! $this->wait([$this->stream], [], $deadline)) {
-                throw new TimeoutException(
+                throw new Timeout(
                     "the sidecar at $this->path did not answer in time; the event may still arrive. Is it hung or overloaded?",
+                    Timeout::FATE_UNKNOWN,
                 );
             }
             $this->receive();
@@ -81,7 +82,7 @@ final class Connection
      *
      * @return list<array<string, mixed>>
      *
-     * @throws ConnectionLost|\Rustecho\ProtocolException
+     * @throws ConnectionLost|ConnectionFailed
      */
     public function drain(): array
     {
@@ -119,10 +120,10 @@ final class Connection
             }
             $late = $deadline->left() === 0;
             if ($late && $errno === self::BACKLOG_FULL) {
-                throw new TimeoutException("no connection to the sidecar at $path in time. Is it hung or overloaded?");
+                throw new Timeout("no connection to the sidecar at $path in time. Is it hung or overloaded?");
             }
             if ($late || ! in_array($errno, $patientWith, true)) {
-                throw new ConnectException(self::advice($path, $errno, $error), $errno);
+                throw new ConnectionFailed(self::advice($path, $errno, $error));
             }
             usleep(min($pause, $deadline->left()));
             $pause = min(2 * $pause, 20_000);
@@ -159,7 +160,7 @@ final class Connection
     {
         $bytes = @fread($this->stream, self::READ_BYTES);
         if ($bytes === false || ($bytes === '' && feof($this->stream))) {
-            throw new ConnectionLost('the sidecar closed it');
+            throw new ConnectionLost('the sidecar closed it', Timeout::FATE_UNKNOWN);
         }
         $this->received .= $bytes;
     }

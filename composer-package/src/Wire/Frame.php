@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Wire;
 
-use Rustecho\InvalidEventException;
-use Rustecho\ProtocolException;
+use Rustecho\ConnectionFailed;
+use Rustecho\InvalidEvent;
 use Rustecho\Laravel\Contracts\Publisher;
 
 /**
@@ -45,7 +45,7 @@ final class Frame
      * @param list<string> $channels
      * @param int $time microseconds since 1970, 0: unknown
      *
-     * @throws InvalidEventException naming the field and the limit, before anything is written
+     * @throws InvalidEvent naming the field and the limit, before anything is written
      */
     public static function publish(
         string $id,
@@ -66,7 +66,7 @@ final class Frame
             . self::str16('trace', $trace, self::MAX_SHORT_BYTES);
         $length = strlen($body) + strlen($data);
         if ($length > self::MAX_BODY_BYTES) {
-            throw new InvalidEventException(sprintf(
+            throw new InvalidEvent(sprintf(
                 'the data has %d bytes, and the whole frame would have %d; the limit is %d. Publish a reference instead.',
                 strlen($data),
                 $length,
@@ -82,19 +82,23 @@ final class Frame
      *
      * @return array{int, int} kind, bytes in the body
      *
-     * @throws ProtocolException
+     * @throws ConnectionFailed
      */
     public static function readHeader(string $bytes): array
     {
         $header = unpack('a2magic/Cversion/Ckind/Nlength', $bytes);
         if ($header === false || $header['magic'] !== self::MAGIC || $header['version'] !== self::VERSION) {
-            throw new ProtocolException(
+            throw new ConnectionFailed(
                 'the answer is not a frame of protocol version 1. Is it rustecho that listens on this socket?',
+                ConnectionFailed::FATE_UNKNOWN,
             );
         }
         if ($header['length'] > self::MAX_BODY_BYTES) {
             $limit = self::MAX_BODY_BYTES;
-            throw new ProtocolException("the answer claims {$header['length']} bytes; the limit is $limit.");
+            throw new ConnectionFailed(
+                "the answer claims {$header['length']} bytes; the limit is $limit.",
+                ConnectionFailed::FATE_UNKNOWN,
+            );
         }
 
         return [$header['kind'], $header['length']];
@@ -104,7 +108,7 @@ final class Frame
      * @return array{kind: int, ...} the body's fields by name: `sidecar, oldest, newest, max_data` of a welcome,
      *     `id, subscribers` of a receipt, `id, code, message` of a refusal
      *
-     * @throws ProtocolException
+     * @throws ConnectionFailed
      */
     public static function readBody(int $kind, string $body): array
     {
@@ -112,12 +116,12 @@ final class Frame
             self::WELCOME => self::welcome($body),
             self::RECEIPT => strlen($body) === 20 ? unpack('a16id/Nsubscribers', $body) : null,
             self::REFUSAL => self::refusal($body),
-            default => throw new ProtocolException("the answer is of the unknown kind $kind."),
+            default => null,
         };
 
         return is_array($fields)
             ? ['kind' => $kind] + $fields
-            : throw new ProtocolException("the answer of kind $kind does not decode.");
+            : throw new ConnectionFailed("the answer of kind $kind does not decode.", ConnectionFailed::FATE_UNKNOWN);
     }
 
     /** @return array<string, mixed>|null */
@@ -152,7 +156,7 @@ final class Frame
     {
         $count = count($channels);
         if ($count < 1 || $count > Publisher::MAX_CHANNELS) {
-            throw new InvalidEventException('an event needs 1 to ' . Publisher::MAX_CHANNELS . " channels; this one has $count.");
+            throw new InvalidEvent('an event needs 1 to ' . Publisher::MAX_CHANNELS . " channels; this one has $count.");
         }
         $bytes = pack('n', $count);
         foreach ($channels as $channel) {
@@ -165,7 +169,7 @@ final class Frame
     private static function name(string $what, string $name): string
     {
         if ($name === '') {
-            throw new InvalidEventException("the $what is empty; it has to have 1 to " . self::MAX_NAME_BYTES . ' bytes.');
+            throw new InvalidEvent("the $what is empty; it has to have 1 to " . self::MAX_NAME_BYTES . ' bytes.');
         }
 
         return self::str16($what, $name, self::MAX_NAME_BYTES);
@@ -175,7 +179,7 @@ final class Frame
     {
         $length = strlen($text);
         if ($length > $most || ! preg_match('//u', $text)) {
-            throw new InvalidEventException("the $what has to be UTF-8 of at most $most bytes; this one has $length.");
+            throw new InvalidEvent("the $what has to be UTF-8 of at most $most bytes; this one has $length.");
         }
 
         return pack('n', $length) . $text;

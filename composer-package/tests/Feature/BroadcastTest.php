@@ -7,6 +7,7 @@ namespace Rustecho\Laravel\Tests\Feature;
 use Illuminate\Broadcasting\BroadcastException;
 use Illuminate\Contracts\Broadcasting\Factory;
 use Illuminate\Foundation\Application;
+use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
 use Rustecho\Laravel\RustechoBroadcaster;
 use Rustecho\Laravel\Tests\Support\FakePeer;
@@ -25,7 +26,9 @@ final class BroadcastTest extends TestCase
     {
         $this->sidecar = (new FakeSidecar())->start(static function (FakePeer $peer): void {
             while (($publish = $peer->readPublish()) !== null) {
-                $publish['event'] === 'refused' ? $peer->refuse($publish, 8, 'the sidecar is stopping') : $peer->receipt($publish);
+                $publish['event'] === 'refused'
+                    ? $peer->refuse($publish, 8, 'the sidecar is stopping')
+                    : $peer->receipt($publish);
             }
         });
         $this->files = new TestApp();
@@ -87,6 +90,7 @@ final class BroadcastTest extends TestCase
     }
 
     /** @dataProvider impossibleSocketIds */
+    #[DataProvider('impossibleSocketIds')]
     public function testWhatCannotBeASocketIdLeavesNobodyOut(mixed $socket): void
     {
         $this->broadcast(['c'], 'e', ['socket' => $socket, 'a' => 1]);
@@ -96,12 +100,13 @@ final class BroadcastTest extends TestCase
     }
 
     /** @return array<array{mixed}> */
-    public function impossibleSocketIds(): array
+    public static function impossibleSocketIds(): array
     {
         return [[null], [''], [12], [['x']], [str_repeat('x', 256)], ["\xFF"]];
     }
 
     /** @dataProvider unacceptable */
+    #[DataProvider('unacceptable')]
     public function testWhatCannotBePublishedNamesEventChannelAndCause(array $payload, string $cause): void
     {
         $error = $this->failure(fn () => $this->broadcast(['orders.1'], OrderShipped::class, $payload));
@@ -115,7 +120,7 @@ final class BroadcastTest extends TestCase
     }
 
     /** @return array<string, array{array<string, mixed>, string}> */
-    public function unacceptable(): array
+    public static function unacceptable(): array
     {
         $recursive = [];
         $recursive['self'] = &$recursive;

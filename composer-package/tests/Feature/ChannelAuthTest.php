@@ -9,6 +9,7 @@ use Illuminate\Contracts\Http\Kernel;
 use Illuminate\Foundation\Application;
 use Illuminate\Http\Request;
 use Illuminate\Support\Facades\Artisan;
+use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
 use Rustecho\Laravel\Tests\Support\AppRegistersBroadcastRoutes;
 use Rustecho\Laravel\Tests\Support\AppRegistersOwnAuthRoute;
@@ -47,6 +48,7 @@ final class ChannelAuthTest extends TestCase
     }
 
     /** @dataProvider applicationsWithARoute */
+    #[DataProvider('applicationsWithARoute')]
     public function testARouteOfTheApplicationIsHonoured(string $provider, string $uri): void
     {
         $routes = $this->authRoutes($this->files->boot([TestProvider::class, $provider]));
@@ -56,7 +58,7 @@ final class ChannelAuthTest extends TestCase
     }
 
     /** @return array<string, array{class-string, string}> */
-    public function applicationsWithARoute(): array
+    public static function applicationsWithARoute(): array
     {
         return [
             'Broadcast::routes() under a prefix' => [AppRegistersBroadcastRoutes::class, 'api/broadcasting/auth'],
@@ -95,13 +97,14 @@ final class ChannelAuthTest extends TestCase
     }
 
     /** @dataProvider refusedWithoutUser */
+    #[DataProvider('refusedWithoutUser')]
     public function testWithoutAUserTheAnswerIs403(mixed $channel): void
     {
         self::assertSame(403, $this->ask($this->files->boot(), $channel)->getStatusCode());
     }
 
     /** @return array<string, array{mixed}> */
-    public function refusedWithoutUser(): array
+    public static function refusedWithoutUser(): array
     {
         return [
             'private' => ['private-orders.7'], 'presence' => ['presence-room'], 'prefix inside' => ['x.private-orders.7'],
@@ -133,7 +136,7 @@ final class ChannelAuthTest extends TestCase
     public function testRouteCacheKeepsTheRouteAndLoadsTheChannels(): void
     {
         $fresh = $this->files->boot();
-        $this->files->write('bootstrap/app.php', '<?php return (new ' . TestApp::class . '("' . $this->files->folder . '"))->boot();');
+        $this->files->writeBootstrap();
         self::assertSame(0, Artisan::call('route:cache'), Artisan::output());
         unset($fresh);
 
@@ -150,7 +153,8 @@ final class ChannelAuthTest extends TestCase
     {
         $found = [];
         foreach ($app['router']->getRoutes()->getRoutes() as $route) {
-            $asks = str_contains($route->uri(), 'broadcasting/auth') || str_contains($route->getActionName(), BroadcastController::class);
+            $asks = str_contains($route->uri(), 'broadcasting/auth')
+                || str_contains($route->getActionName(), BroadcastController::class);
             if ($asks && in_array('POST', $route->methods(), true)) {
                 $found[] = $route;
             }

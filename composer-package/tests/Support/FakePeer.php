@@ -112,8 +112,10 @@ final class FakePeer
         }
 
         return [
-            'kind' => 'publish', 'flags' => ord($body[0]), 'id' => bin2hex(substr($body, 1, 16)), 'time' => unpack('J', $body, 17)[1],
-            'channels' => $channels, 'event' => $text(), 'socket' => $text(), 'trace' => $text(), 'data' => substr($body, $at),
+            'kind' => 'publish', 'flags' => ord($body[0]),
+            'id' => bin2hex(substr($body, 1, 16)), 'time' => unpack('J', $body, 17)[1],
+            'channels' => $channels, 'event' => $text(), 'socket' => $text(), 'trace' => $text(),
+            'data' => substr($body, $at),
         ];
     }
 }

@@ -77,13 +77,14 @@ final class FakeSidecar
         do {
             $lines = file($this->reports, FILE_IGNORE_NEW_LINES) ?: [];
             $messages = array_map(static fn (string $line): array => (array) json_decode($line, true), $lines);
-            $found = array_values(array_filter($messages, static fn (array $message): bool => ($message['kind'] ?? '') === $kind));
+            $is = static fn (array $message): bool => ($message['kind'] ?? '') === $kind;
+            $found = array_values(array_filter($messages, $is));
             if (count($found) >= $atLeast) {
                 return $found;
             }
             usleep(2_000);
         } while (hrtime(true) < $until);
 
-        throw new RuntimeException("Only " . count($found) . " messages of kind $kind came within 5 s, not $atLeast.");
+        throw new RuntimeException("Not $atLeast messages of kind $kind came within 5 s, only " . count($found) . '.');
     }
 }

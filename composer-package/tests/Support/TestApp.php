@@ -33,8 +33,14 @@ final class TestApp
 
     public readonly string $folder;
 
-    public function __construct()
+    /** @param string|null $folder that of another instance; null makes one */
+    public function __construct(?string $folder = null)
     {
+        if ($folder !== null) {
+            $this->folder = $folder;
+
+            return;
+        }
         $this->folder = sys_get_temp_dir() . '/rustecho-app-' . getmypid() . '-' . bin2hex(random_bytes(4));
         foreach (['app', 'bootstrap/cache', 'config', 'routes', 'storage/logs', 'storage/framework/sessions'] as $folder) {
             mkdir("$this->folder/$folder", 0777, true);
@@ -78,16 +84,25 @@ final class TestApp
     {
         $all = [...self::FRAMEWORK_PROVIDERS, RustechoServiceProvider::class, ...$providers];
         $this->configure('app', [
-            'env' => 'testing', 'debug' => true, 'key' => str_repeat('k', 32), 'cipher' => 'AES-256-CBC', 'url' => 'http://localhost',
-            'timezone' => 'UTC', 'locale' => 'en', 'providers' => $all, 'aliases' => [],
+            'env' => 'testing', 'debug' => true, 'key' => str_repeat('k', 32), 'cipher' => 'AES-256-CBC',
+            'url' => 'http://localhost', 'timezone' => 'UTC', 'locale' => 'en', 'providers' => $all, 'aliases' => [],
         ]);
         $app = new Application($this->folder);
         $app->singleton(HttpKernel::class, TestHttpKernel::class);
         $app->singleton(ConsoleKernel::class, \Illuminate\Foundation\Console\Kernel::class);
         $app->singleton(ExceptionHandler::class, \Illuminate\Foundation\Exceptions\Handler::class);
         $app->make(ConsoleKernel::class)->bootstrap();
+        // Laravel has put its own in place of the test runner's.
+        restore_error_handler();
+        restore_exception_handler();
 
         return $app;
+    }
+
+    /** What commands that boot a fresh application, such as config:cache, load. */
+    public function writeBootstrap(): void
+    {
+        $this->write('bootstrap/app.php', '<?php return (new ' . self::class . "('$this->folder'))->boot();");
     }
 
     public function log(): string

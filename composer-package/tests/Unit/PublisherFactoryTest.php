@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Tests\Unit;
 
-use InvalidArgumentException;
 use PHPUnit\Framework\TestCase;
+use Rustecho\InvalidOption;
 use Rustecho\Laravel\Publishers\ExtensionPublisher;
 use Rustecho\Laravel\Publishers\FallbackNotice;
 use Rustecho\Laravel\Publishers\NullPublisher;
@@ -44,7 +44,7 @@ final class PublisherFactoryTest extends TestCase
 
     public function testAnUnknownTransportThrows(): void
     {
-        $this->expectException(InvalidArgumentException::class);
+        $this->expectException(InvalidOption::class);
         $this->expectExceptionMessage('"transport" is "redis", but has to be "auto", "extension", "php" or "null"');
 
         $this->make('redis');
@@ -57,7 +57,7 @@ final class PublisherFactoryTest extends TestCase
 
             return;
         }
-        $this->expectException(InvalidArgumentException::class);
+        $this->expectException(InvalidOption::class);
         $this->expectExceptionMessage('the PHP extension is not loaded in cli');
 
         $this->make('extension');
@@ -76,7 +76,8 @@ final class PublisherFactoryTest extends TestCase
 
         $expected = extension_loaded('rustecho') ? 0 : 1;
         self::assertCount($expected, $this->log->lines);
-        self::assertSame($expected, preg_match('/the extension is not loaded; using the pure-PHP client/', implode($this->log->lines)));
+        $line = '/the extension is not loaded; using the pure-PHP client/';
+        self::assertSame($expected, preg_match($line, implode($this->log->lines)));
     }
 
     public function testUnderFpmTheNoticeComesOnceADay(): void

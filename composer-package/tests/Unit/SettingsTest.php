@@ -4,8 +4,9 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Tests\Unit;
 
-use InvalidArgumentException;
+use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
+use Rustecho\InvalidOption;
 use Rustecho\Laravel\Settings;
 
 final class SettingsTest extends TestCase
@@ -42,11 +43,12 @@ final class SettingsTest extends TestCase
     }
 
     /** @dataProvider wrong */
+    #[DataProvider('wrong')]
     public function testWrongValuesNameKeyValueAndWhatIsAllowed(string $key, mixed $value, string $shown, string $allowed): void
     {
         try {
             Settings::from([$key => $value]);
-        } catch (InvalidArgumentException $error) {
+        } catch (InvalidOption $error) {
             self::assertStringContainsString("\"$key\" is $shown", $error->getMessage());
             self::assertStringContainsString($allowed, $error->getMessage());
             self::assertStringContainsString('RUSTECHO_' . strtoupper($key), $error->getMessage());
@@ -57,7 +59,7 @@ final class SettingsTest extends TestCase
     }
 
     /** @return array<array{string, mixed, string, string}> */
-    public function wrong(): array
+    public static function wrong(): array
     {
         return [
             ['timeout_ms', 0, '0', '1 to 60000'],

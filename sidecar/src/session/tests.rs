@@ -2,29 +2,13 @@
 
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use serde_json::json;
 
 use super::*;
-use crate::{auth::Ask, store::Memory, testing::StubSocket};
-
-/// Consents when the channel's name does not contain `secret`; `auth.user` is the member's id.
-struct StubLaravel;
-
-impl Authorizer for StubLaravel {
-    fn authorise(&self, ask: Ask) -> BoxFuture<'_, Verdict> {
-        Box::pin(async move {
-            if ask.channel.as_str().contains("slow") {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-            if ask.channel.as_str().contains("secret") {
-                return Verdict::Denied(403, String::new());
-            }
-            let member = ask.auth.get("user").map(|id| json!({"user_id": id}).as_object().cloned().unwrap());
-            Verdict::Granted(member)
-        })
-    }
-}
+use crate::{
+    store::Memory,
+    testing::{StubLaravel, StubSocket},
+};
 
 fn clients() -> Clients {
     let counters = Arc::new(Counters::default());

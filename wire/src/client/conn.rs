@@ -176,3 +176,18 @@ impl From<io::Error> for OpenError {
         Self::Io(error)
     }
 }
+
+/// What to do about a connection that cannot be made.
+pub(super) fn advice(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::NotFound => {
+            "no such file: start the sidecar, or set the publisher's socket path to the sidecar's unixSocket.path"
+        }
+        ErrorKind::ConnectionRefused => "nobody listens there: start the sidecar",
+        ErrorKind::PermissionDenied => {
+            "that user may not open the socket: set unixSocket.mode, or add the user to the socket's group"
+        }
+        ErrorKind::InvalidInput => "a socket path has at most 107 bytes: use a shorter one",
+        _ => "see whether the sidecar is running and the path is its socket",
+    }
+}

@@ -1,0 +1,104 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Rustecho\Laravel\Wire;
+
+use Rustecho\ConnectionFailed;
+use Rustecho\Refused;
+use Rustecho\Timeout;
+use Throwable;
+
+/**
+ * The connection that a process keeps, opened when it is first needed.
+ *
+ * After an error it is closed, so that no half frame is left for the next event. After a break it is opened once more, and
+ * after a fork anew.
+ */
+final class KeptConnection
+{
+    private const REFUSALS_THAT_CLOSE = [1, 2];
+
+    private ?Connection $connection = null;
+    private int $openedBy = 0;
+
+    /** @param \Closure(): string $introduction the hello that a new connection starts with */
+    public function __construct(private readonly string $path, private readonly \Closure $introduction)
+    {
+    }
+
+    /**
+     * Runs an exchange; when the connection turns out to be broken, once more on a new one.
+     *
+     * @template T
+     * @param callable(Connection): T $exchange
+     * @return T
+     *
+     * @throws \Rustecho\Exception
+     */
+    public function run(Deadline $deadline, callable $exchange): mixed
+    {
+        $fate = 0;
+        try {
+            try {
+                return $exchange($this->opened($deadline));
+            } catch (ConnectionLost $lost) {
+                $fate = $lost->getCode();
+                $this->close();
+
+                return $exchange($this->keep(Connection::reopen($this->path, $deadline), $deadline));
+            }
+        } catch (Refused $refused) {
+            if (in_array($refused->getCode(), self::REFUSALS_THAT_CLOSE, true)) {
+                $this->close();
+            }
+            throw $refused;
+        } catch (Throwable $error) {
+            $this->close();
+            throw $this->withFate($error, $fate);
+        }
+    }
+
+    /** What may have arrived before the break may have arrived whatever happened afterwards. */
+    private function withFate(Throwable $error, int $fate): Throwable
+    {
+        $fate = max($fate, (int) $error->getCode());
+        $arrived = $fate === 0 ? '' : ' The event may have arrived.';
+
+        return match (true) {
+            $error instanceof ConnectionLost => new ConnectionFailed(
+                "the sidecar at $this->path closed the connection twice ({$error->getMessage()}).$arrived "
+                . 'Its log says why; see unixSocket.allowedUids.',
+                $fate,
+            ),
+            $error->getCode() === $fate => $error,
+            $error instanceof Timeout => new Timeout($error->getMessage() . $arrived, $fate, $error),
+            $error instanceof ConnectionFailed => new ConnectionFailed($error->getMessage() . $arrived, $fate, $error),
+            default => $error,
+        };
+    }
+
+    private function opened(Deadline $deadline): Connection
+    {
+        if ($this->connection !== null && $this->openedBy !== getmypid()) {
+            $this->close();
+        }
+
+        return $this->connection ?? $this->keep(Connection::open($this->path, $deadline), $deadline);
+    }
+
+    private function keep(Connection $new, Deadline $deadline): Connection
+    {
+        $this->connection = $new;
+        $this->openedBy = (int) getmypid();
+        $new->write(($this->introduction)(), $deadline);
+
+        return $new;
+    }
+
+    private function close(): void
+    {
+        $this->connection?->close();
+        $this->connection = null;
+    }
+}

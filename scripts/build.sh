@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# build.sh sidecar|ext...    release build of the sidecar, the PHP extension, or both, into $CARGO_TARGET_DIR (target/)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=()
+for what in "$@"; do
+  case $what in
+    sidecar)
+      # The browser clients that the sidecar serves are embedded when they are there; without node it builds without them.
+      if command -v npm >/dev/null; then scripts/npm-ci.sh sidecar/client; fi
+      packages+=(-p rustecho-sidecar)
+      ;;
+    ext) packages+=(-p rustecho) ;;
+    *)
+      echo "build.sh: there is no '$what'; name sidecar, ext or both" >&2
+      exit 2
+      ;;
+  esac
+done
+[ ${#packages[@]} -gt 0 ] || { echo "build.sh: name sidecar, ext or both" >&2; exit 2; }
+
+exec cargo build --release "${packages[@]}"

@@ -1,0 +1,126 @@
+//! `client:add` and `client:remove`: the list of API clients in the configuration file.
+//!
+//! Only that list changes: keys nobody knows stay, and nothing from the environment gets into the file.
+
+use std::{fs, io::Write, path::Path, process::ExitCode};
+
+use rand::{TryRngCore, rngs::OsRng};
+use serde_json::{Map, Value, json};
+
+use super::outcome::{Audience, FAILED, USAGE};
+use crate::{
+    config::{ConfigError, Place, read_file},
+    console,
+};
+
+const ID_BYTES: usize = 8;
+const KEY_BYTES: usize = 16;
+
+pub(super) fn add(place: &Place, id: Option<&str>) -> ExitCode {
+    edit(place, |clients| {
+        let id = id.map_or_else(|| random_hex(ID_BYTES), |id| Ok(id.to_owned()))?;
+        let key = random_hex(KEY_BYTES)?;
+        let known = clients.iter_mut().find(|client| client.get("appId").is_some_and(|other| *other == id.as_str()));
+        let said = match known {
+            Some(client) => {
+                client["key"] = key.clone().into();
+                "API Client updated!"
+            }
+            None => {
+                clients.push(json!({ "appId": id, "key": key }));
+                "API Client added!"
+            }
+        };
+        Ok(vec![said.into(), format!("appId: {id}"), format!("key: {key}")])
+    })
+}
+
+pub(super) fn remove(place: &Place, id: Option<&str>) -> ExitCode {
+    edit(place, |clients| {
+        let id = id.ok_or("client:remove needs the id of a client, as in `rustecho client:remove my-app`")?;
+        let before = clients.len();
+        clients.retain(|client| client.get("appId").is_none_or(|other| *other != id));
+        if clients.len() == before {
+            return Err(format!("there is no client {id}; nothing was changed"));
+        }
+        Ok(vec![format!("Client removed: {id}")])
+    })
+}
+
+/// Changes the list and writes the file, then says what was done.
+fn edit(place: &Place, change: impl FnOnce(&mut Vec<Value>) -> Result<Vec<String>, String>) -> ExitCode {
+    let found = place.found().ok_or_else(|| ConfigError::Missing(place.candidates()));
+    let (path, mut file) = match found.and_then(|path| Ok((path.clone(), read_file(&path)?))) {
+        Ok(found) => found,
+        Err(error) => {
+            let old = "Error: There was a problem reading the config file.";
+            return Audience::of(place).fail(old, &error.to_string(), USAGE);
+        }
+    };
+    let done = clients_of(&mut file, &path).and_then(change);
+    match done.and_then(|lines| write(&path, &file).map(|()| lines)) {
+        Ok(lines) => {
+            for line in lines {
+                console::say(&line);
+            }
+            ExitCode::SUCCESS
+        }
+        Err(reason) => Audience::Anybody.fail("", &reason, FAILED),
+    }
+}
+
+fn clients_of<'a>(file: &'a mut Map<String, Value>, path: &Path) -> Result<&'a mut Vec<Value>, String> {
+    let clients = file.entry("clients").or_insert(Value::Null);
+    if clients.is_null() {
+        *clients = json!([]);
+    }
+    clients.as_array_mut().ok_or_else(|| format!("{}: clients must be a list", path.display()))
+}
+
+/// By the operating system's random source.
+fn random_hex(bytes: usize) -> Result<String, String> {
+    let mut buffer = vec![0; bytes];
+    OsRng.try_fill_bytes(&mut buffer).map_err(|error| format!("the system has no random numbers: {error}"))?;
+    Ok(buffer.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Another file beside it and a rename: a full disk must not cost the configuration. Mode and owner stay as they are.
+fn write(path: &Path, file: &Map<String, Value>) -> Result<(), String> {
+    let said = |error: std::io::Error| format!("{}: cannot be written: {error}", path.display());
+    let text = with_tabs(&Value::Object(file.clone())).map_err(|error| error.to_string())?;
+    // A link stays a link: what it points to is replaced.
+    let path = &fs::canonicalize(path).map_err(said)?;
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let metadata = fs::metadata(path).map_err(said)?;
+    let draft = folder.join(format!(".rustecho-{}.tmp", std::process::id()));
+    let write = || {
+        let mut out = fs::OpenOptions::new().write(true).create_new(true).open(&draft)?;
+        out.set_permissions(metadata.permissions())?;
+        // Only root can give it away; anyone else is the owner already or gets a file that is theirs.
+        let _ = std::os::unix::fs::fchown(
+            &out,
+            Some(std::os::unix::fs::MetadataExt::uid(&metadata)),
+            Some(std::os::unix::fs::MetadataExt::gid(&metadata)),
+        );
+        out.write_all(&text)?;
+        out.sync_all()?;
+        fs::rename(&draft, path)
+    };
+    write().map_err(|error| {
+        let _ = fs::remove_file(&draft);
+        said(error)
+    })
+}
+
+/// As laravel-echo-server wrote it.
+pub(super) fn with_tabs(value: &Value) -> Result<Vec<u8>, serde_json::Error> {
+    let mut text = Vec::new();
+    let formatter = serde_json::ser::PrettyFormatter::with_indent(b"\t");
+    serde::Serialize::serialize(value, &mut serde_json::Serializer::with_formatter(&mut text, formatter))?;
+    Ok(text)
+}
+
+/// A new client for the file that `init` writes: its id and its key.
+pub(super) fn new_client() -> Result<(String, String), String> {
+    Ok((random_hex(ID_BYTES)?, random_hex(KEY_BYTES)?))
+}

@@ -1,0 +1,114 @@
+//! The lines for people and scripts on standard output, word for word those of laravel-echo-server.
+//!
+//! Colours only on a terminal. A closed standard output is no reason to stop, so nothing here fails.
+
+use std::io::{IsTerminal, Write};
+
+use crate::config::Flavour;
+
+const BOLD: &str = "1";
+const RED: &str = "31";
+const GREEN: &str = "32";
+const YELLOW: &str = "33";
+const CYAN: &str = "36";
+
+/// Who starts. In the place of laravel-echo-server the old title is shown: some watch for it.
+pub fn banner(flavour: Flavour) {
+    let title = match flavour {
+        Flavour::Ours => "R U S T E C H O",
+        Flavour::LaravelEchoServer => "L A R A V E L  E C H O  S E R V E R",
+    };
+    paint(BOLD, &format!("\n{title}\n"));
+    paint(CYAN, &format!("version {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+/// The line after the banner.
+pub fn starting(dev_mode: DevMode) {
+    match dev_mode {
+        DevMode::Off => paint(CYAN, "Starting server...\n"),
+        DevMode::On => paint(YELLOW, "⚠ Starting server in DEV mode...\n"),
+    }
+}
+
+/// Whether what happens is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DevMode {
+    /// Only start-up lines.
+    Off,
+    /// Every event, subscription and auth request.
+    On,
+}
+
+impl From<bool> for DevMode {
+    fn from(on: bool) -> Self {
+        if on { Self::On } else { Self::Off }
+    }
+}
+
+/// The port is bound. Without a host the old server called itself localhost.
+pub fn running_at(host: Option<&str>, port: u16) {
+    done(&format!("Running at {} on port {port}", host.unwrap_or("localhost")));
+}
+
+/// Subscriptions are possible; said in dev mode.
+pub fn channels_ready() {
+    done("Channels are ready.");
+}
+
+/// `POST /apps/{id}/events` is there.
+pub fn listening_http() {
+    done("Listening for http events...");
+}
+
+/// Redis events are subscribed to.
+pub fn listening_redis() {
+    done("Listening for redis events...");
+}
+
+/// Publishing on the Unix socket is possible.
+pub fn listening_unix(path: &std::path::Path) {
+    done(&format!("Listening for events on {}...", path.display()));
+}
+
+/// All is up.
+pub fn ready() {
+    paint(CYAN, "\nServer ready!\n");
+}
+
+/// A line as it is.
+pub fn say(line: &str) {
+    write(line);
+}
+
+/// A line that tells of success.
+pub fn success(line: &str) {
+    paint(GREEN, line);
+}
+
+/// A line that warns.
+pub fn warning(line: &str) {
+    paint(YELLOW, line);
+}
+
+/// A line that tells of failure, where the old server printed it: on standard output.
+pub fn error(line: &str) {
+    paint(RED, line);
+}
+
+fn done(text: &str) {
+    write(&format!("{} {text}", painted(GREEN, "✔ ")));
+}
+
+fn paint(colour: &str, text: &str) {
+    write(&painted(colour, text));
+}
+
+fn painted(colour: &str, text: &str) -> String {
+    if std::io::stdout().is_terminal() { format!("\u{1b}[{colour}m{text}\u{1b}[0m") } else { text.to_owned() }
+}
+
+fn write(line: &str) {
+    let mut out = std::io::stdout().lock();
+    // Nobody reads it any more: the server serves on.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
