@@ -17,6 +17,8 @@ mod redis;
 pub mod reference;
 mod socketio;
 mod suggest;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod unix_socket;
 mod unknown;

@@ -159,7 +159,8 @@ fn open_unix(settings: UnixSocketConfig) -> Result<Option<UnixSource>, BindError
         Ok(source) => Ok(Some(source)),
         Err(error) if required => Err(error),
         Err(error) => {
-            tracing::warn!(%error, "starting without the Unix socket: events come by Redis and HTTP only (set unixSocket)");
+            // Whoever comes from the old server never had one: no warning in a log that used to be silent.
+            tracing::info!(%error, "starting without the Unix socket: events come by Redis and HTTP only (set unixSocket)");
             Ok(None)
         }
     }

@@ -86,7 +86,7 @@ onStack('A source of events', {}, (stack) => {
       databaseConfig: { redis: { host: '127.0.0.1', port: stack.redis.port, keyPrefix: 'shop_database_' } },
     });
     t.after(() => sidecar.stop());
-    const anna = await visitors(t, { url: sidecar.url, combination: NEWEST })();
+    const anna = await visitors(t, { sidecar, combination: NEWEST })();
     const channel = unique('open');
     anna.listen(anna.echo.channel(channel), 'Note');
     await subscribed({ sidecar }, channel);

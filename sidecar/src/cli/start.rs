@@ -1,15 +1,20 @@
 //! `start`, up to the point where a server is needed.
 
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    io::{self, IsTerminal},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
 
 use super::{
     StartArgs,
-    outcome::{Audience, FAILED, USAGE, refuse, tell},
+    outcome::{Audience, FAILED, refuse, tell},
 };
 use crate::{
     config::{Config, ConfigError, Environment, Flavour, Loaded, Place, load},
     console::{self, DevMode},
-    lock::{self, Holder, LockFile},
+    lock::{self, Holder, LockError, LockFile},
 };
 
 /// Everything a server needs to be opened.
@@ -19,8 +24,8 @@ pub struct Prepared {
     pub config: Config,
     /// Whose defaults hold, and so whose title is shown.
     pub flavour: Flavour,
-    /// To be kept as long as the server runs.
-    pub lock: LockFile,
+    /// To be kept as long as the server runs; none where the folder cannot be written.
+    pub lock: Option<LockFile>,
 }
 
 impl StartArgs {
@@ -72,7 +77,7 @@ fn not_loaded(error: &ConfigError, audience: Audience) -> ExitCode {
     }
 }
 
-fn take_lock(loaded: &Loaded, force: bool, audience: Audience) -> Result<LockFile, ExitCode> {
+fn take_lock(loaded: &Loaded, force: bool, audience: Audience) -> Result<Option<LockFile>, ExitCode> {
     const RUNNING: &str =
         "There is already a server running! Use the option '--force' to stop it and start another one.";
     match lock::holder(&loaded.lock) {
@@ -84,9 +89,24 @@ fn take_lock(loaded: &Loaded, force: bool, audience: Audience) -> Result<LockFil
             return Err(audience.fail(&format!("Error: {RUNNING}"), &full, FAILED));
         }
     }
-    LockFile::acquire(&loaded.lock).map_err(|error| {
-        audience.fail("Error: Cannot write lock file.", &format!("Cannot write lock file. {error}"), USAGE)
-    })
+    match LockFile::acquire(&loaded.lock) {
+        Ok(lock) => Ok(Some(lock)),
+        // A configuration that is mounted read-only is no reason not to serve.
+        Err(LockError::Unwritable { path, source }) if may_do_without(&source) => {
+            tell(&format!(
+                "Warning: no lock file ({}: {source}); `rustecho stop` and --force will not find this server.",
+                path.display()
+            ));
+            Ok(None)
+        }
+        Err(error) => {
+            Err(audience.fail("Error: Cannot write lock file.", &format!("Cannot write lock file. {error}"), FAILED))
+        }
+    }
+}
+
+fn may_do_without(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
 /// Stops the server that runs and waits for it: its port and its lock file must be free.
