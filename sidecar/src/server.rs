@@ -20,6 +20,7 @@ use crate::{
     publisher::Publisher,
     session::{Clients, Context},
     store,
+    tls::{Certificate, TlsError},
 };
 
 mod http;
@@ -40,6 +41,9 @@ pub enum StartError {
     /// The Unix socket cannot be had.
     #[error(transparent)]
     Unix(#[from] BindError),
+    /// The certificate cannot be served.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The presence store cannot be had.
     #[error(transparent)]
     Store(#[from] store::OpenError),
@@ -49,6 +53,7 @@ pub enum StartError {
 pub struct Bound {
     config: Arc<Config>,
     tcp: TcpListener,
+    certificate: Option<Arc<Certificate>>,
     unix: Option<UnixSource>,
 }
 
@@ -58,9 +63,10 @@ impl Bound {
     /// # Errors
     /// [`StartError`] naming the port or path that cannot be had.
     pub async fn open(config: Config) -> Result<Self, StartError> {
+        let certificate = config.tls.clone().map(Certificate::open).transpose()?.map(Arc::new);
         let tcp = listen(config.host.as_deref(), config.port).await?;
         let unix = config.unix_socket.clone().map(open_unix).transpose()?.flatten();
-        Ok(Self { config: Arc::new(config), tcp, unix })
+        Ok(Self { config: Arc::new(config), tcp, certificate, unix })
     }
 
     /// The address Socket.IO and the HTTP API are served on.
@@ -69,6 +75,11 @@ impl Bound {
     /// When the system does not know it.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.tcp.local_addr()
+    }
+
+    /// The certificate that is served, when it is TLS that is served: [`Certificate::reload`] reads it anew at any time.
+    pub fn certificate(&self) -> Option<Arc<Certificate>> {
+        self.certificate.clone()
     }
 
     /// Where publishers connect, when the Unix socket is on.
@@ -127,7 +138,8 @@ impl Bound {
             let source = RedisSource { settings, publisher, counters, dev };
             parts.spawn(source.run(redis_up, stopping.clone()));
         }
-        parts.spawn(http::serve(self.tcp, http::App { config: config.clone(), edge, api }, stopping));
+        let app = http::App { config: config.clone(), edge, api };
+        parts.spawn(http::serve(self.tcp, self.certificate, app, stopping));
         tokio::spawn(async move {
             if redis_ready.wait_for(|up| *up).await.is_ok() {
                 ready();
