@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{
     clients::{new_client, with_tabs},
     interview::{Interview, at_standard_input},
-    outcome::{FAILED, tell},
+    outcome::FAILED,
 };
 use crate::{
     config::{Flavour, OLD_FILE, OUR_FILE},
@@ -114,7 +114,7 @@ pub(super) fn run(arguments: &InitArgs, here: &Path) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            tell(&format!("Error: {error}"));
+            console::tell(&format!("Error: {error}"));
             FAILED.into()
         }
     }
@@ -131,7 +131,7 @@ fn interview(flags: &InitArgs, ask: &mut dyn Interview) -> io::Result<Answers> {
         if port.parse::<u16>().is_ok_and(|port| port > 0) {
             break port;
         }
-        tell("A port is a number from 1 to 65535.");
+        console::tell("A port is a number from 1 to 65535.");
     };
     let options: &[&str] = match Flavour::of(&flags.config) {
         Flavour::Ours => &["memory", "redis", "sqlite"],
