@@ -93,7 +93,7 @@ impl Bound {
         let dev = DevLog::new(config.dev_mode);
         let hub = Arc::new(Hub::new(counters.clone()));
         let presence = Arc::new(Presence::default());
-        let store = store::open(&config)?;
+        let store = store::open(&config, &presence, &counters)?;
         let publisher = Arc::new(Publisher::new(hub.clone(), config.limits.clone(), counters.clone(), dev));
         let context = Context {
             hub: hub.clone(),
@@ -110,7 +110,7 @@ impl Bound {
             config: config.clone(),
             hub,
             presence,
-            store,
+            store: store.clone(),
             clients: clients.clone(),
             publisher: publisher.clone(),
         };
@@ -138,7 +138,12 @@ impl Bound {
         tracing::info!(grace_ms = config.grace.as_millis() as u64, "stopping");
         stop.send_replace(true);
         clients.close_all();
-        let stopped = tokio::time::timeout(config.grace, async { while parts.join_next().await.is_some() {} }).await;
+        let finish = async {
+            let parts = async { while parts.join_next().await.is_some() {} };
+            // At the same time: whoever hangs on to its connection shall not keep presence members where they are.
+            tokio::join!(parts, store.close());
+        };
+        let stopped = tokio::time::timeout(config.grace, finish).await;
         if stopped.is_err() {
             tracing::warn!("not everything was finished within the grace period (graceMs)");
         }
