@@ -24,7 +24,7 @@ fn main() -> ExitCode {
         .context("cannot start threads")
         .and_then(|runtime| runtime.block_on(start(&arguments)));
     served.unwrap_or_else(|error| {
-        console::error(&format!("Error: {error:#}"));
+        console::tell(&format!("Error: {error:#}"));
         cli::FAILED.into()
     })
 }

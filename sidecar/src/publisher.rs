@@ -159,7 +159,8 @@ impl Publisher {
             return Err(PublishError::TooManyChannels { count, max });
         }
         let (len, max) = (publish.event.len(), limits.event_name);
-        if len == 0 {
+        // Redis has nobody to tell, and browsers were sent such events by laravel-echo-server.
+        if len == 0 && publish.source != Source::Redis {
             return Err(PublishError::NoEvent);
         }
         if len > max {
@@ -248,6 +249,15 @@ mod tests {
         }
         assert!(socket.texts().is_empty());
         assert_eq!(door.counters.refused_publishes.get(), 8);
+    }
+
+    #[test]
+    fn redis_may_bring_an_event_with_an_empty_name() {
+        let (door, socket) = door();
+        let data = raw("1");
+        let event = Publish { source: Source::Redis, ..publish(&["orders"], "", &data) };
+        assert_eq!(door.publish(&event), Ok(1));
+        assert_eq!(socket.texts(), [r#"42["","orders",1]"#]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     StartArgs,
-    outcome::{Audience, FAILED, refuse, tell},
+    outcome::{Audience, FAILED, refuse},
 };
 use crate::{
     config::{Config, ConfigError, Environment, Flavour, Loaded, Place, load},
@@ -46,7 +46,7 @@ pub fn prepare(arguments: &StartArgs) -> Result<Prepared, ExitCode> {
     loaded.config.dev_mode |= arguments.wants_dev();
     let lock = take_lock(&loaded, arguments.force == Some(true), audience)?;
     for warning in &loaded.warnings {
-        tell(&format!("Warning: {warning}"));
+        console::tell(&format!("Warning: {warning}"));
     }
     console::banner(loaded.flavour);
     console::starting(DevMode::from(loaded.config.dev_mode));
@@ -59,7 +59,9 @@ fn not_loaded(error: &ConfigError, audience: Audience) -> ExitCode {
         (ConfigError::Missing(_), _) => {
             console::error("Error: The config file could not be found.");
             if std::io::stderr().is_terminal() {
-                tell("Run `rustecho init` to write one, or set RUSTECHO_PORT (or any other setting) to start without.");
+                console::tell(
+                    "Run `rustecho init` to write one, or set RUSTECHO_PORT (or any other setting) to start without.",
+                );
             }
             ExitCode::SUCCESS
         }
@@ -93,7 +95,7 @@ fn take_lock(loaded: &Loaded, force: bool, audience: Audience) -> Result<Option<
         Ok(lock) => Ok(Some(lock)),
         // A configuration that is mounted read-only is no reason not to serve.
         Err(LockError::Unwritable { path, source }) if may_do_without(&source) => {
-            tell(&format!(
+            console::tell(&format!(
                 "Warning: no lock file ({}: {source}); `rustecho stop` and --force will not find this server.",
                 path.display()
             ));
@@ -120,7 +122,7 @@ fn replace(pid: rustix::process::Pid, grace: Duration) -> Result<(), ExitCode> {
         return Ok(());
     }
     let reason = refused.map_or_else(|| "it did not stop in time".to_owned(), |error| error.to_string());
-    tell(&format!("Error: process {number} still runs ({reason}); stop it by hand and start again."));
+    console::tell(&format!("Error: process {number} still runs ({reason}); stop it by hand and start again."));
     Err(FAILED.into())
 }
 
