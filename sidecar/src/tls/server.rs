@@ -137,3 +137,6 @@ fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'st
 fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
     fs::read(path).map_err(|error| TlsError::Read { key, path: path.into(), error })
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,20 +28,16 @@ fn openssl(arguments: &str, input: Option<&std::path::Path>) -> Option<Vec<u8>> 
 fn every_form_openssl_writes_is_read_with_its_passphrase() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key.pem");
-    for (make, plain) in [("genrsa 2048", "rsa"), ("ecparam -name prime256v1 -genkey -noout", "ec")] {
+    // `openssl ec` knows the traditional form only, `openssl rsa` has to be asked for it.
+    let (rsa, ec) = ("rsa -traditional", "ec");
+    for (make, write) in [("genrsa 2048", rsa), ("ecparam -name prime256v1 -genkey -noout", ec)] {
         let Some(pem) = openssl(make, None) else { return };
         std::fs::write(&path, &pem).unwrap();
-        let expected = parse(&openssl(&format!("{plain} -traditional"), Some(&path)).unwrap_or(pem.clone()), None);
-        let expected = expected.map(|key| key.secret_der().to_vec());
+        let plain = parse(&openssl(write, Some(&path)).unwrap(), None).unwrap();
         for cipher in ["-aes128", "-aes192", "-aes256", "-des3"] {
-            let traditional = openssl(&format!("{plain} {cipher} -traditional -passout pass:secret"), Some(&path));
-            let traditional = traditional.unwrap();
+            let traditional = openssl(&format!("{write} {cipher} -passout pass:secret"), Some(&path)).unwrap();
             assert!(String::from_utf8_lossy(&traditional).contains("DEK-Info"));
-            assert_eq!(
-                parse(&traditional, Some("secret")).unwrap().secret_der(),
-                expected.as_ref().unwrap(),
-                "{cipher}"
-            );
+            assert_eq!(parse(&traditional, Some("secret")).unwrap(), plain, "{cipher}");
             assert!(matches!(parse(&traditional, Some("wrong")), Err(KeyError::WrongPassphrase)));
             assert!(matches!(parse(&traditional, None), Err(KeyError::NoPassphrase)));
         }
