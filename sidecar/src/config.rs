@@ -372,7 +372,7 @@ impl Default for Config {
             api_cors: None,
             headers: Vec::new(),
             unix_socket: Some(UnixSocketConfig::default()),
-            edge: EdgeKind::Socketioxide,
+            edge: EdgeKind::Lean,
             limits: Limits::default(),
             grace: Duration::from_secs(10),
         }
