@@ -19,6 +19,7 @@ help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/' | expand -t 23
 
 demo:
+	@command -v node >/dev/null || { echo 'make demo needs node 20 or newer: https://nodejs.org' >&2; exit 1; }
 	@CHECK='$(CHECK)' REDIS='$(REDIS)' node demo/run.mjs
 
 test:

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { dim, green, red } from './lib/terminal.mjs';
 
-const WITHIN_MS = 10_000;
+const WITHIN_MS = 20_000;
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync'];
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
@@ -135,8 +135,10 @@ class Visit {
   async #whisper(from, to) {
     await from.fill('#text', '');
     await from.type('#text', 'Is this the road?');
-    await to.waitForFunction(() => document.getElementById('typing').textContent.includes('is typing'));
-    return to.textContent('#typing');
+    const seen = await to.waitForFunction(() => document.getElementById('typing').textContent);
+    const text = await seen.jsonValue();
+    if (text !== 'Grace Hopper is typing…') throw new Error(`the page says "${text}"`);
+    return text;
   }
 
   async #isOff(road) {

@@ -3,6 +3,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+command -v cargo >/dev/null || {
+  echo "build.sh: cargo is missing; install Rust 1.94 or newer: https://rustup.rs" >&2
+  exit 1
+}
+
 packages=()
 for what in "$@"; do
   case $what in

@@ -3,11 +3,13 @@
 set -euo pipefail
 
 for folder in "$@"; do
-  # npm writes its copy of the lock file last.
-  if [ "$folder/node_modules/.package-lock.json" -nt "$folder/package-lock.json" ]; then
+  # Our own mark, made last: an `npm ci` that was interrupted leaves a folder that looks whole.
+  mark=$folder/node_modules/.complete
+  if cmp -s "$folder/package-lock.json" "$mark"; then
     echo "npm: $folder is up to date"
   else
     echo "npm: installing what $folder/package-lock.json names"
     (cd "$folder" && npm ci --no-audit --no-fund --no-update-notifier --loglevel=error)
+    cp "$folder/package-lock.json" "$mark"
   fi
 done

@@ -141,9 +141,17 @@ impl Laravel {
             return Verdict::Denied(status, start);
         }
         if channel.is_presence() {
-            return match self.read(response).await.map(|body| member(&body)) {
-                Ok(Some(member)) => Verdict::Granted(Some(member)),
-                Ok(None) => Verdict::Granted(None),
+            return match self.read(response).await.map(|body| Named::by(&body)) {
+                Ok(Named::Member(member)) => Verdict::Granted(Some(member)),
+                Ok(Named::Nobody) if !self.settings.auth_check_body => Verdict::Granted(None),
+                Ok(Named::Nobody) => Verdict::Failed(
+                    "the auth endpoint answered 200, but named no member (channel_data): does the callback in \
+                     routes/channels.php return an array? (authCheckBody)"
+                        .into(),
+                ),
+                Ok(Named::Nonsense) => {
+                    Verdict::Failed("the auth endpoint answered 200, but channel_data is no object".into())
+                }
                 Err(reason) => Verdict::Failed(reason),
             };
         }
@@ -178,16 +186,36 @@ impl Authorizer for Laravel {
     }
 }
 
-/// The member an auth answer names: `channel_data`, an object or the JSON text of one (as Pusher has it).
-fn member(body: &[u8]) -> Option<Map<String, Value>> {
-    let Ok(Value::Object(mut answer)) = serde_json::from_slice(body) else { return None };
-    match answer.remove("channel_data")? {
-        Value::Object(member) => Some(member),
-        Value::String(text) => match serde_json::from_str(&text) {
-            Ok(Value::Object(member)) => Some(member),
-            _ => None,
-        },
-        _ => None,
+/// Whom the auth answer for a presence channel names, in `channel_data`: an object or the JSON text of one (as Pusher has it).
+#[derive(Debug, PartialEq)]
+enum Named {
+    Member(Map<String, Value>),
+    /// There is no `channel_data`, or nothing in it: laravel-echo-server let the socket listen without being a member.
+    Nobody,
+    /// What is there cannot be a member. It ended laravel-echo-server.
+    Nonsense,
+}
+
+impl Named {
+    fn by(body: &[u8]) -> Self {
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(mut answer)) => answer.remove("channel_data").map_or(Self::Nobody, Self::of),
+            Ok(Value::Null) => Self::Nonsense,
+            Ok(_) | Err(_) => Self::Nobody,
+        }
+    }
+
+    fn of(channel_data: Value) -> Self {
+        let inner = match channel_data {
+            Value::String(text) if text.is_empty() => Value::Null,
+            Value::String(text) => serde_json::from_str(&text).unwrap_or(Value::Bool(true)),
+            other => other,
+        };
+        match inner {
+            Value::Object(member) => Self::Member(member),
+            Value::Null | Value::Bool(false) => Self::Nobody,
+            _ => Self::Nonsense,
+        }
     }
 }
 

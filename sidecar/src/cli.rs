@@ -152,7 +152,7 @@ fn here() -> PathBuf {
 }
 
 fn no_command() -> ExitCode {
-    outcome::tell(&format!("{}\nPlease provide a valid command.", Cli::command().render_help()));
+    console::tell(&format!("{}\nPlease provide a valid command.", Cli::command().render_help()));
     FAILED.into()
 }
 

@@ -17,6 +17,8 @@ mod redis;
 pub mod reference;
 mod socketio;
 mod suggest;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod unix_socket;
 mod unknown;
@@ -370,7 +372,7 @@ impl Default for Config {
             api_cors: None,
             headers: Vec::new(),
             unix_socket: Some(UnixSocketConfig::default()),
-            edge: EdgeKind::Socketioxide,
+            edge: EdgeKind::Lean,
             limits: Limits::default(),
             grace: Duration::from_secs(10),
         }

@@ -1,6 +1,6 @@
-//! The lines for people and scripts on standard output, word for word those of laravel-echo-server.
+//! The lines for people and scripts on standard output, word for word those of laravel-echo-server, and on standard error.
 //!
-//! Colours only on a terminal. A closed standard output is no reason to stop, so nothing here fails.
+//! Colours only on a terminal. A closed output is no reason to stop, so nothing here fails.
 
 use std::io::{IsTerminal, Write};
 
@@ -93,6 +93,12 @@ pub fn warning(line: &str) {
 /// A line that tells of failure, where the old server printed it: on standard output.
 pub fn error(line: &str) {
     paint(RED, line);
+}
+
+/// A line on standard error: warnings and failures that the old server did not have.
+pub fn tell(line: &str) {
+    // Where even standard error is closed there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 fn done(text: &str) {

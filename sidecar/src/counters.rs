@@ -56,6 +56,8 @@ counters! {
     refused_whispers,
     /// Times the connection to Redis was lost.
     redis_lost,
+    /// Presence lists that Redis or SQLite refused to keep.
+    refused_presence_writes,
 }
 
 /// One number that only grows.

@@ -12,9 +12,10 @@ use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 use serde_json::Value;
 
-use crate::config::Config;
+use crate::config::{Config, EdgeKind};
 
 pub mod client_file;
+pub mod lean;
 mod oxide;
 pub mod packet;
 
@@ -22,6 +23,8 @@ pub use packet::Packet;
 
 /// The edge that runs.
 pub enum Edge {
+    /// Our own.
+    Lean(lean::Lean),
     /// socketioxide's.
     Oxide(oxide::Oxide),
 }
@@ -29,12 +32,22 @@ pub enum Edge {
 impl Edge {
     /// The configured edge, telling `sessions` of its sockets.
     pub fn new(config: &Config, sessions: Arc<dyn Sessions>) -> Self {
-        Self::Oxide(oxide::Oxide::new(config, sessions))
+        match config.edge {
+            EdgeKind::Lean => Self::Lean(lean::Lean::new(
+                &config.socketio,
+                &config.limits,
+                lean::Bounds::default(),
+                sessions,
+                tokio::runtime::Handle::current(),
+            )),
+            EdgeKind::Socketioxide => Self::Oxide(oxide::Oxide::new(config, sessions)),
+        }
     }
 
     /// Answers a request below the Socket.IO path.
     pub async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         match self {
+            Self::Lean(edge) => edge.answer(request.map(Body::new)).await,
             Self::Oxide(edge) => edge.answer(request).await,
         }
     }

@@ -9,6 +9,7 @@ use rustecho_sidecar::{
     console,
     server::Bound,
     signals::{Hangup, Signals},
+    tls::Certificate,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
         .context("cannot start threads")
         .and_then(|runtime| runtime.block_on(start(&arguments)));
     served.unwrap_or_else(|error| {
-        console::error(&format!("Error: {error:#}"));
+        console::tell(&format!("Error: {error:#}"));
         cli::FAILED.into()
     })
 }
@@ -58,9 +59,20 @@ async fn start(arguments: &StartArgs) -> anyhow::Result<ExitCode> {
         }
         console::ready();
     };
-    bound.run(signals.until_stop(|| Hangup::Stops), ready).await?;
+    let certificate = bound.certificate();
+    let on_hangup = || certificate.as_ref().map_or(Hangup::Stops, |certificate| reload(certificate));
+    bound.run(signals.until_stop(on_hangup), ready).await?;
     drop(lock);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the certificate anew; when that fails, the one that is served stays.
+fn reload(certificate: &Certificate) -> Hangup {
+    match certificate.reload() {
+        Ok(()) => tracing::info!("SIGHUP: the certificate was read anew"),
+        Err(error) => tracing::error!(%error, "SIGHUP: the certificate that is served stays"),
+    }
+    Hangup::Reloaded
 }
 
 /// `RUSTECHO_LOG` chooses what is logged (`debug`, `rustecho_sidecar::auth=trace`, …), `RUSTECHO_LOG_FORMAT=json` how. In the

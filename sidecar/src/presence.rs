@@ -46,6 +46,11 @@ impl Presence {
         self.with(channel, |members| members.stored())
     }
 
+    /// The channels somebody is on.
+    pub fn channels(&self) -> Vec<ChannelName> {
+        self.shards.iter().flat_map(|shard| shard.lock().keys().cloned().collect::<Vec<_>>()).collect()
+    }
+
     /// The members across all channels, for a metric.
     pub fn count(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().values().map(|members| members.0.len()).sum::<usize>()).sum()
@@ -108,16 +113,6 @@ impl Members {
     /// Every entry in join order: what a store keeps for others to read.
     pub fn stored(&self) -> Vec<Value> {
         self.0.iter().map(|member| Value::Object(member.json.clone())).collect()
-    }
-
-    /// How many entries there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether nobody is here.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }
 

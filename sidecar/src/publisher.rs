@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashSet, VecDeque},
+    fmt,
     sync::Arc,
 };
 
@@ -19,6 +20,7 @@ use crate::{
         packet::{is_reserved, quote},
     },
     hub::Hub,
+    once::Once,
 };
 
 /// Where a publish came in.
@@ -102,6 +104,7 @@ pub struct Publisher {
     counters: Arc<Counters>,
     dev: DevLog,
     seen: Mutex<Seen>,
+    refused: Once,
 }
 
 #[derive(Default)]
@@ -113,7 +116,7 @@ struct Seen {
 impl Publisher {
     /// A door to `hub`.
     pub fn new(hub: Arc<Hub>, limits: Limits, counters: Arc<Counters>, dev: DevLog) -> Self {
-        Self { hub, limits, counters, dev, seen: Mutex::default() }
+        Self { hub, limits, counters, dev, seen: Mutex::default(), refused: Once::default() }
     }
 
     /// The bounds that are checked here.
@@ -130,8 +133,8 @@ impl Publisher {
     pub fn publish(&self, publish: &Publish<'_>) -> Result<u32, PublishError> {
         let channels = self.check(publish).inspect_err(|error| {
             self.counters.refused_publishes.add();
-            let channel = publish.channels.first().map(|name| start_of(name)).unwrap_or_default();
-            tracing::warn!(source = ?publish.source, channel, event = start_of(publish.event), %error, "event refused");
+            let channel = publish.channels.first().copied().unwrap_or_default();
+            self.say_refused(publish.source, channel, error);
         })?;
         if publish.id.is_some_and(|id| !self.seen.lock().first_time(id)) {
             self.counters.duplicates.add();
@@ -149,6 +152,16 @@ impl Publisher {
         Ok(taken)
     }
 
+    /// Logs why something on `channel` was not accepted: as a warning the first time on each channel, later for debugging only.
+    pub fn say_refused(&self, source: Source, channel: &str, reason: impl fmt::Display) {
+        let channel = start_of(channel);
+        if self.refused.is_first(&channel) {
+            tracing::warn!(?source, channel, %reason, "event refused; more of them on this channel are only counted");
+        } else {
+            tracing::debug!(?source, channel, %reason, "event refused");
+        }
+    }
+
     fn check(&self, publish: &Publish<'_>) -> Result<Vec<ChannelName>, PublishError> {
         let limits = &self.limits;
         let (count, max) = (publish.channels.len(), limits.channels_per_event);
@@ -159,7 +172,8 @@ impl Publisher {
             return Err(PublishError::TooManyChannels { count, max });
         }
         let (len, max) = (publish.event.len(), limits.event_name);
-        if len == 0 {
+        // Redis has nobody to tell, and browsers were sent such events by laravel-echo-server.
+        if len == 0 && publish.source != Source::Redis {
             return Err(PublishError::NoEvent);
         }
         if len > max {
@@ -248,6 +262,15 @@ mod tests {
         }
         assert!(socket.texts().is_empty());
         assert_eq!(door.counters.refused_publishes.get(), 8);
+    }
+
+    #[test]
+    fn redis_may_bring_an_event_with_an_empty_name() {
+        let (door, socket) = door();
+        let data = raw("1");
+        let event = Publish { source: Source::Redis, ..publish(&["orders"], "", &data) };
+        assert_eq!(door.publish(&event), Ok(1));
+        assert_eq!(socket.texts(), [r#"42["","orders",1]"#]);
     }
 
     #[test]

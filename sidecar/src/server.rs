@@ -20,6 +20,7 @@ use crate::{
     publisher::Publisher,
     session::{Clients, Context},
     store,
+    tls::{Certificate, TlsError},
 };
 
 mod http;
@@ -40,6 +41,9 @@ pub enum StartError {
     /// The Unix socket cannot be had.
     #[error(transparent)]
     Unix(#[from] BindError),
+    /// The certificate cannot be served.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The presence store cannot be had.
     #[error(transparent)]
     Store(#[from] store::OpenError),
@@ -49,6 +53,7 @@ pub enum StartError {
 pub struct Bound {
     config: Arc<Config>,
     tcp: TcpListener,
+    certificate: Option<Arc<Certificate>>,
     unix: Option<UnixSource>,
 }
 
@@ -58,9 +63,10 @@ impl Bound {
     /// # Errors
     /// [`StartError`] naming the port or path that cannot be had.
     pub async fn open(config: Config) -> Result<Self, StartError> {
+        let certificate = config.tls.clone().map(Certificate::open).transpose()?.map(Arc::new);
         let tcp = listen(config.host.as_deref(), config.port).await?;
         let unix = config.unix_socket.clone().map(open_unix).transpose()?.flatten();
-        Ok(Self { config: Arc::new(config), tcp, unix })
+        Ok(Self { config: Arc::new(config), tcp, certificate, unix })
     }
 
     /// The address Socket.IO and the HTTP API are served on.
@@ -69,6 +75,11 @@ impl Bound {
     /// When the system does not know it.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.tcp.local_addr()
+    }
+
+    /// The certificate that is served, when it is TLS that is served: [`Certificate::reload`] reads it anew at any time.
+    pub fn certificate(&self) -> Option<Arc<Certificate>> {
+        self.certificate.clone()
     }
 
     /// Where publishers connect, when the Unix socket is on.
@@ -93,7 +104,7 @@ impl Bound {
         let dev = DevLog::new(config.dev_mode);
         let hub = Arc::new(Hub::new(counters.clone()));
         let presence = Arc::new(Presence::default());
-        let store = store::open(&config)?;
+        let store = store::open(&config, &presence, &counters)?;
         let publisher = Arc::new(Publisher::new(hub.clone(), config.limits.clone(), counters.clone(), dev));
         let context = Context {
             hub: hub.clone(),
@@ -110,7 +121,7 @@ impl Bound {
             config: config.clone(),
             hub,
             presence,
-            store,
+            store: store.clone(),
             clients: clients.clone(),
             publisher: publisher.clone(),
         };
@@ -127,7 +138,8 @@ impl Bound {
             let source = RedisSource { settings, publisher, counters, dev };
             parts.spawn(source.run(redis_up, stopping.clone()));
         }
-        parts.spawn(http::serve(self.tcp, http::App { config: config.clone(), edge, api }, stopping));
+        let app = http::App { config: config.clone(), edge, api };
+        parts.spawn(http::serve(self.tcp, self.certificate, app, stopping));
         tokio::spawn(async move {
             if redis_ready.wait_for(|up| *up).await.is_ok() {
                 ready();
@@ -138,7 +150,12 @@ impl Bound {
         tracing::info!(grace_ms = config.grace.as_millis() as u64, "stopping");
         stop.send_replace(true);
         clients.close_all();
-        let stopped = tokio::time::timeout(config.grace, async { while parts.join_next().await.is_some() {} }).await;
+        let finish = async {
+            let parts = async { while parts.join_next().await.is_some() {} };
+            // At the same time: whoever hangs on to its connection shall not keep presence members where they are.
+            tokio::join!(parts, store.close());
+        };
+        let stopped = tokio::time::timeout(config.grace, finish).await;
         if stopped.is_err() {
             tracing::warn!("not everything was finished within the grace period (graceMs)");
         }
@@ -154,7 +171,8 @@ fn open_unix(settings: UnixSocketConfig) -> Result<Option<UnixSource>, BindError
         Ok(source) => Ok(Some(source)),
         Err(error) if required => Err(error),
         Err(error) => {
-            tracing::warn!(%error, "starting without the Unix socket: events come by Redis and HTTP only (set unixSocket)");
+            // Whoever comes from the old server never had one: no warning in a log that used to be silent.
+            tracing::info!(%error, "starting without the Unix socket: events come by Redis and HTTP only (set unixSocket)");
             Ok(None)
         }
     }

@@ -3,12 +3,9 @@
 //! Any input is answered or ignored; none is fatal. What a socket is subscribed to is changed under its session's lock, so that
 //! a subscription that Laravel grants after the socket has gone leaves nothing behind.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use indexmap::IndexSet;
 use parking_lot::{Mutex, RwLock};
 use serde_json::{Map, Value, value::RawValue};
 
@@ -64,7 +61,8 @@ struct Session {
 struct State {
     /// The client has sent something.
     heard: bool,
-    channels: HashSet<ChannelName>,
+    /// In the order of subscribing, which is the order of leaving them.
+    channels: IndexSet<ChannelName>,
     /// Auth requests that are not answered yet.
     pending: usize,
     gone: bool,
@@ -187,16 +185,14 @@ impl Context {
     fn decided(&self, session: &Session, channel: &ChannelName, verdict: Verdict) {
         let (socket, id) = (session.socket.as_ref(), session.socket.id());
         let status = match verdict {
-            Verdict::Granted(None) if channel.is_presence() => {
-                self.dev.no_member();
-                tracing::warn!(socket = %id, %channel, "refused: Laravel consented but named no member (channel_data is missing)");
-                self.counters.auth_failed.add();
-                "0".to_owned()
-            }
             Verdict::Granted(member) => {
                 self.counters.auth_granted.add();
                 self.dev.granted(id, channel);
                 tracing::debug!(socket = %id, %channel, "authorised");
+                if channel.is_presence() && member.is_none() {
+                    self.dev.no_member();
+                    tracing::warn!(socket = %id, %channel, "listens without being a member: Laravel's answer has no channel_data");
+                }
                 self.join(session, channel, member);
                 return;
             }
@@ -262,10 +258,10 @@ impl Context {
 
     fn unsubscribe(&self, session: &Session, channel: &ChannelName) {
         let mut state = session.state.lock();
-        if state.channels.remove(channel) {
+        if state.channels.shift_remove(channel) {
             self.leave(session.socket.as_ref(), channel);
-            self.dev.left(session.socket.id(), channel, "unsubscribed");
         }
+        self.dev.left(session.socket.id(), channel, "unsubscribed");
     }
 
     fn leave(&self, socket: &dyn Socket, channel: &ChannelName) {

@@ -5,7 +5,18 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, ready};
 use serde_json::Value;
 
-use crate::{channel::ChannelName, config::Config, presence::Members};
+use crate::{
+    channel::ChannelName,
+    config::{Config, Database},
+    counters::Counters,
+    presence::{Members, Presence},
+};
+
+mod queue;
+mod redis;
+mod sqlite;
+
+pub use sqlite::SqliteError;
 
 /// Keeps the member list of each presence channel for readers outside the sidecar. The sidecar itself never needs it.
 pub trait Store: Send + Sync + 'static {
@@ -32,12 +43,23 @@ impl Store for Memory {
 
 /// Why the presence store cannot be opened.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {}
+pub enum OpenError {
+    /// The SQLite file cannot be used.
+    #[error(transparent)]
+    Sqlite(#[from] SqliteError),
+}
 
-/// The configured store.
+/// The configured store of what `presence` holds. Must be called inside a tokio runtime.
 ///
 /// # Errors
-/// [`OpenError`].
-pub fn open(_config: &Config) -> Result<Arc<dyn Store>, OpenError> {
-    Ok(Arc::new(Memory))
+/// [`OpenError`] for a file. A Redis that cannot be reached is no error: the store connects when it can.
+pub fn open(config: &Config, presence: &Arc<Presence>, counters: &Arc<Counters>) -> Result<Arc<dyn Store>, OpenError> {
+    let (presence, counters) = (presence.clone(), counters.clone());
+    Ok(match &config.database {
+        Database::Memory => Arc::new(Memory),
+        Database::Redis => {
+            Arc::new(redis::RedisStore::open(config.redis.clone(), config.publish_presence, presence, counters))
+        }
+        Database::Sqlite(path) => Arc::new(sqlite::SqliteStore::open(path, presence, counters)?),
+    })
 }

@@ -33,7 +33,7 @@ describe('An auth endpoint', needs('sidecar'), () => {
   });
 
   for (const used of [combination('echo1', 'sio2'), combination('echo2', 'sio4')]) {
-    const visit = (t) => visitors(t, { url: sidecar.url, combination: used })();
+    const visit = (t) => visitors(t, { sidecar, combination: used })();
 
     for (const [behaviour, status] of Object.entries(STATUS)) {
       for (const kind of ['private', 'presence']) {
@@ -60,7 +60,7 @@ describe('An auth endpoint', needs('sidecar'), () => {
 
   test('is sent the channel, the cookie and what the client gave for it', async (t) => {
     const visitor = await visitors(t, {
-      url: sidecar.url,
+      sidecar,
       combination: combination('echo2', 'sio4'),
       options: { extraHeaders: { Cookie: 'session=anna' }, auth: { headers: { Authorization: 'Bearer token' } } },
     })();
@@ -74,7 +74,7 @@ describe('An auth endpoint', needs('sidecar'), () => {
   });
 
   test('that is down gives subscription_error 0, and the sidecar goes on', async (t) => {
-    const visitor = await visitors(t, { url: sidecar.url, combination: combination('echo2', 'sio4') })();
+    const visitor = await visitors(t, { sidecar, combination: combination('echo2', 'sio4') })();
     await endpoint.stop();
     endpoint = undefined;
     const began = Date.now();

@@ -45,7 +45,7 @@ describe('A frame that does not decode', needs('sidecar'), () => {
       const bystander = await Publisher.connect(sidecar.socket);
       const bad = await Publisher.connect(sidecar.socket);
       t.after(() => [bystander, bad].forEach((publisher) => publisher.end()));
-      const visitor = await visitors(t, { url: sidecar.url, combination: combination('echo2', 'sio4') })();
+      const visitor = await visitors(t, { sidecar, combination: combination('echo2', 'sio4') })();
       const channel = unique('open');
       visitor.listen(visitor.echo.channel(channel), '.event');
       await subscribed({ sidecar }, channel);

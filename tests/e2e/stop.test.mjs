@@ -25,7 +25,7 @@ describe('The sidecar', needs('sidecar'), () => {
       t.after(() => sidecar.stop('SIGKILL'));
       for (const client of ['sio2', 'sio4']) {
         for (const options of Object.values(TRANSPORTS)) {
-          const visit = visitors(t, { url: sidecar.url, combination: combination('echo2', client), options });
+          const visit = visitors(t, { sidecar, combination: combination('echo2', client), options });
           (await visit()).echo.channel('open');
         }
       }

@@ -7,7 +7,7 @@ import io2 from 'sio2';
 import { io as io3 } from 'sio3';
 import { io as io4 } from 'sio4';
 import { createRequire } from 'node:module';
-import { until, within } from './wait.mjs';
+import { until } from './wait.mjs';
 
 const require = createRequire(import.meta.url);
 const EchoOf = { echo1: Echo1.default ?? Echo1, echo2: Echo2, echo21: Echo21 };
@@ -100,12 +100,13 @@ export class Visitor {
   }
 }
 
-/** Visitors that are seen off at the end of a test: `const visit = visitors(t, defaults)`. */
-export function visitors(test, defaults) {
+/** Visitors of a sidecar that are seen off at the end of a test: `const visit = visitors(t, { sidecar, combination })`. */
+export function visitors(test, { sidecar, ...defaults }) {
   return async (options = {}) => {
-    const visitor = new Visitor({ ...defaults, ...options });
+    // said at once, and not by a deadline in every test that follows
+    if (sidecar.process.ended) throw new Error(`the sidecar has ended:\n${sidecar.process.output.slice(-2000)}`);
+    const visitor = new Visitor({ url: sidecar.url, ...defaults, ...options });
     test.after(() => visitor.leave());
-    await within('the visitor to connect', visitor.connected());
-    return visitor;
+    return visitor.connected();
   };
 }

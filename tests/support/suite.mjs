@@ -28,7 +28,7 @@ export function onEveryCombination(title, body) {
 
 /** A way to make visitors of one combination that leave when the test ends; `user` logs them in. */
 export function visiting(test, stack, combination) {
-  const visit = visitors(test, { url: stack.sidecar.url, combination });
+  const visit = visitors(test, { sidecar: stack.sidecar, combination });
   return async ({ user, ...options } = {}) => visit(user ? { ...options, session: await stack.laravel.login(user) } : options);
 }
 

@@ -163,5 +163,5 @@ el('composer').addEventListener('submit', async (submit) => {
 
 function showPhpTime(press, microseconds) {
   const row = document.querySelector(`.event[data-press="${press}"] .php`);
-  if (row) row.textContent = ` · ${microseconds.toLocaleString('en')} µs in broadcast()`;
+  if (row) row.textContent = ` · ${(microseconds / 1000).toFixed(1)} ms in broadcast()`;
 }

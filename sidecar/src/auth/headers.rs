@@ -57,6 +57,7 @@ pub(super) fn from_client(auth: &Value) -> Result<FromClient, NoHeaders> {
     match auth.get("headers") {
         None | Some(Value::Null) | Some(Value::Bool(false)) => Ok(Vec::new()),
         Some(Value::String(empty)) if empty.is_empty() => Ok(Vec::new()),
+        Some(Value::Number(zero)) if zero.as_f64() == Some(0.0) => Ok(Vec::new()),
         Some(Value::Object(map)) => {
             Ok(map.iter().filter_map(|(name, value)| Some((name.clone(), text(value)?))).collect())
         }
@@ -163,6 +164,7 @@ mod tests {
         assert!(built(json!({"headers": {"X": "a\r\nEvil: 1"}}), None).is_err());
         assert!(built(json!({"headers": {"X Y": "a"}}), None).is_err());
         assert_eq!(from_client(&json!({"headers": "text"})), Err(NoHeaders));
+        assert_eq!(from_client(&json!({"headers": 0})), Ok(vec![]));
         assert_eq!(from_client(&json!("text")), Ok(vec![]));
     }
 

@@ -106,13 +106,25 @@ async fn a_login_page_with_status_200_grants_nothing_unless_the_old_rule_is_aske
     assert_eq!(verdict, Verdict::Granted(None));
 }
 
+#[tokio::test]
+async fn a_presence_channel_needs_a_member_unless_the_old_rule_is_asked_for() {
+    let (verdict, _) = asked("presence-a", OK_TRUE, Duration::ZERO, |_| ()).await;
+    assert!(matches!(verdict, Verdict::Failed(_)));
+    let (verdict, _) = asked("presence-a", OK_TRUE, Duration::ZERO, |config| config.auth_check_body = false).await;
+    assert_eq!(verdict, Verdict::Granted(None));
+}
+
 #[test]
 fn channel_data_is_an_object_or_the_text_of_one() {
-    let object = json!({"user_id": 1}).as_object().cloned();
-    assert_eq!(member(br#"{"channel_data":{"user_id":1}}"#), object);
-    assert_eq!(member(br#"{"auth":"k:s","channel_data":"{\"user_id\":1}"}"#), object);
-    for none in [&b"true"[..], b"null", b"", b"<html>", br#"{"channel_data":"x"}"#, br#"{"channel_data":null}"#, b"[1]"]
+    let object = Named::Member(json!({"user_id": 1}).as_object().cloned().unwrap());
+    assert_eq!(Named::by(br#"{"channel_data":{"user_id":1}}"#), object);
+    assert_eq!(Named::by(br#"{"auth":"k:s","channel_data":"{\"user_id\":1}"}"#), object);
+    for nobody in
+        [&b"true"[..], b"", b"<html>", b"{}", br#"{"channel_data":null}"#, br#"{"channel_data":"null"}"#, b"[1]"]
     {
-        assert_eq!(member(none), None);
+        assert_eq!(Named::by(nobody), Named::Nobody);
+    }
+    for nonsense in [&b"null"[..], br#"{"channel_data":"x"}"#, br#"{"channel_data":5}"#, br#"{"channel_data":[1]}"#] {
+        assert_eq!(Named::by(nonsense), Named::Nonsense);
     }
 }

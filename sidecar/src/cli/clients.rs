@@ -124,3 +124,70 @@ pub(super) fn with_tabs(value: &Value) -> Result<Vec<u8>, serde_json::Error> {
 pub(super) fn new_client() -> Result<(String, String), String> {
     Ok((random_hex(ID_BYTES)?, random_hex(KEY_BYTES)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "{\"myKey\": 1, \"clients\": [{\"appId\": \"a\", \"key\": \"1\", \"note\": \"n\"}, {\"appId\": \"b\"}], \"z\": {}}";
+
+    fn fixture(name: &str, text: &str) -> (tempfile::TempDir, Place) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(name), text).unwrap();
+        let place = Place { working_dir: dir.path().into(), dir: None, config: Some(name.into()) };
+        (dir, place)
+    }
+
+    fn content(place: &Place) -> Value {
+        serde_json::from_slice(&fs::read(&place.candidates()[0]).unwrap()).unwrap()
+    }
+
+    fn is_success(status: ExitCode) -> bool {
+        format!("{status:?}") == format!("{:?}", ExitCode::SUCCESS)
+    }
+
+    #[test]
+    fn adding_changes_nothing_else_in_the_file_that_was_named() {
+        let (dir, place) = fixture("other.json", FILE);
+        assert!(is_success(add(&place, Some("a"))) && is_success(add(&place, None)));
+        let file = content(&place);
+        let keys: Vec<_> = file.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["myKey", "clients", "z"]);
+        assert_eq!(file["clients"][0]["note"], "n");
+        assert_eq!(file["clients"][0]["key"].as_str().unwrap().len(), 32);
+        assert_eq!(file["clients"][1], json!({"appId": "b"}));
+        assert_eq!(file["clients"][2]["appId"].as_str().unwrap().len(), 16);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert!(fs::read_to_string(&place.candidates()[0]).unwrap().starts_with("{\n\t\"myKey\": 1,\n"));
+    }
+
+    #[test]
+    fn the_file_keeps_its_mode_and_a_link_stays_a_link() {
+        use std::os::unix::fs::PermissionsExt;
+        let (dir, place) = fixture("real.json", "{}");
+        fs::set_permissions(&place.candidates()[0], fs::Permissions::from_mode(0o640)).unwrap();
+        let link = Place { config: Some("link.json".into()), ..place.clone() };
+        std::os::unix::fs::symlink("real.json", dir.path().join("link.json")).unwrap();
+        assert!(is_success(add(&link, Some("a"))));
+        assert!(fs::symlink_metadata(dir.path().join("link.json")).unwrap().is_symlink());
+        assert_eq!(fs::metadata(&place.candidates()[0]).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(content(&place)["clients"][0]["appId"], "a");
+    }
+
+    #[test]
+    fn only_the_client_that_is_named_is_removed() {
+        let (_dir, place) = fixture("c.json", FILE);
+        assert!(!is_success(remove(&place, Some("zzz"))));
+        assert!(!is_success(remove(&place, None)));
+        assert_eq!(content(&place)["clients"].as_array().unwrap().len(), 2);
+        assert!(is_success(remove(&place, Some("a"))));
+        assert_eq!(content(&place)["clients"], json!([{"appId": "b"}]));
+    }
+
+    #[test]
+    fn a_list_that_is_none_is_left_alone() {
+        let (_dir, place) = fixture("c.json", "{\"clients\": \"x\"}");
+        assert!(!is_success(add(&place, Some("a"))));
+        assert_eq!(content(&place)["clients"], "x");
+    }
+}

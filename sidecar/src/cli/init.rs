@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{
     clients::{new_client, with_tabs},
     interview::{Interview, at_standard_input},
-    outcome::{FAILED, tell},
+    outcome::FAILED,
 };
 use crate::{
     config::{Flavour, OLD_FILE, OUR_FILE},
@@ -101,10 +101,10 @@ const CORS_HEADERS: &str =
 
 pub(super) fn run(arguments: &InitArgs, here: &Path) -> ExitCode {
     let done = match arguments.yes {
-        true => interview(arguments, &mut Defaults),
-        false => interview(arguments, at_standard_input().as_mut()),
+        true => interview(arguments, &mut Defaults, here),
+        false => interview(arguments, at_standard_input().as_mut(), here),
     };
-    match done.and_then(|answers| save(arguments, &answers, here).map(|()| answers)) {
+    match done.and_then(|answers| save(&answers, here).map(|()| answers)) {
         Ok(answers) => {
             if let Some((id, key)) = &answers.client {
                 console::say(&format!("appId: {id}"));
@@ -114,14 +114,14 @@ pub(super) fn run(arguments: &InitArgs, here: &Path) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            tell(&format!("Error: {error}"));
+            console::tell(&format!("Error: {error}"));
             FAILED.into()
         }
     }
 }
 
 /// The old questions in the old order; those that a flag answers are left out.
-fn interview(flags: &InitArgs, ask: &mut dyn Interview) -> io::Result<Answers> {
+fn interview(flags: &InitArgs, ask: &mut dyn Interview, here: &Path) -> io::Result<Answers> {
     let word = |value: &dyn std::fmt::Debug| format!("{value:?}").to_lowercase();
     let dev = or_ask(flags.dev, || ask.confirm("Do you want to run this server in development mode?", false))?;
     let port = loop {
@@ -131,7 +131,7 @@ fn interview(flags: &InitArgs, ask: &mut dyn Interview) -> io::Result<Answers> {
         if port.parse::<u16>().is_ok_and(|port| port > 0) {
             break port;
         }
-        tell("A port is a number from 1 to 65535.");
+        console::tell("A port is a number from 1 to 65535.");
     };
     let options: &[&str] = match Flavour::of(&flags.config) {
         Flavour::Ours => &["memory", "redis", "sqlite"],
@@ -156,6 +156,12 @@ fn interview(flags: &InitArgs, ask: &mut dyn Interview) -> io::Result<Answers> {
     let cors = cors(flags, ask)?;
     // With --yes the name is --config's; a file name is the one question whose flag has a default.
     let file = ask.text("What do you want this config to be saved as?", &flags.config.to_string_lossy())?;
+    let path = here.join(&file);
+    let replace = flags.force || !path.exists() || ask.confirm(&format!("{file} exists. Replace it?"), false)?;
+    if !replace {
+        let text = format!("{} exists; nothing was written. Give --force to replace it", path.display());
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
+    }
     Ok(Answers { dev, port, database, auth_host, protocol, ssl_cert, ssl_key, client, cors, file: file.into() })
 }
 
@@ -192,13 +198,9 @@ impl Interview for Defaults {
     }
 }
 
-fn save(flags: &InitArgs, answers: &Answers, here: &Path) -> io::Result<()> {
+fn save(answers: &Answers, here: &Path) -> io::Result<()> {
     let path = here.join(&answers.file);
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-    if path.exists() && !flags.force {
-        let text = format!("{} exists; nothing was written. Give --force to replace it", path.display());
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
-    }
     fs::write(&path, with_tabs(&file(answers))?).map_err(named)
 }
 
@@ -250,8 +252,8 @@ mod tests {
     use crate::config::{Database, Environment, Place, load};
 
     fn init(flags: &InitArgs, here: &Path) -> io::Result<Answers> {
-        let answers = interview(flags, &mut Defaults)?;
-        save(flags, &answers, here).map(|()| answers)
+        let answers = interview(flags, &mut Defaults, here)?;
+        save(&answers, here).map(|()| answers)
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use dialoguer::{Confirm, Input, Select, theme::SimpleTheme};
+use dialoguer::{Confirm, Input, Select, theme::ColorfulTheme};
 
 /// Somebody who answers.
 pub(super) trait Interview {
@@ -17,28 +17,28 @@ pub(super) trait Interview {
 /// Whoever is at standard input.
 pub(super) fn at_standard_input() -> Box<dyn Interview> {
     if io::stdin().is_terminal() && io::stderr().is_terminal() {
-        Box::new(Terminal)
+        Box::new(Terminal(ColorfulTheme::default()))
     } else {
         Box::new(Lines { input: io::stdin().lock(), output: io::stdout() })
     }
 }
 
 /// A person.
-struct Terminal;
+struct Terminal(ColorfulTheme);
 
 impl Interview for Terminal {
     fn confirm(&mut self, question: &str, default: bool) -> io::Result<bool> {
-        Confirm::with_theme(&SimpleTheme).with_prompt(question).default(default).interact().map_err(plain)
+        Confirm::with_theme(&self.0).with_prompt(question).default(default).interact().map_err(plain)
     }
 
     fn text(&mut self, question: &str, default: &str) -> io::Result<String> {
-        let input = Input::with_theme(&SimpleTheme).with_prompt(question).allow_empty(true);
+        let input = Input::with_theme(&self.0).with_prompt(question).allow_empty(true);
         let input = if default.is_empty() { input } else { input.default(default.to_owned()) };
         input.interact_text().map_err(plain)
     }
 
     fn choice(&mut self, question: &str, options: &[&str]) -> io::Result<String> {
-        let chosen = Select::with_theme(&SimpleTheme).with_prompt(question).items(options).default(0).interact();
+        let chosen = Select::with_theme(&self.0).with_prompt(question).items(options).default(0).interact();
         Ok(options.get(chosen.map_err(plain)?).copied().unwrap_or_default().to_owned())
     }
 }

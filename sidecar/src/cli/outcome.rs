@@ -1,9 +1,6 @@
 //! How a command ends: what is said where, and the exit status.
 
-use std::{
-    io::{IsTerminal, Write},
-    process::ExitCode,
-};
+use std::{io::IsTerminal, process::ExitCode};
 
 use crate::{
     config::{ConfigError, OLD_FILE, OUR_FILE, Place},
@@ -46,7 +43,7 @@ impl Audience {
                 ExitCode::SUCCESS
             }
             Self::Anybody => {
-                tell(&format!("Error: {full}"));
+                console::tell(&format!("Error: {full}"));
                 status.into()
             }
         }
@@ -56,16 +53,14 @@ impl Audience {
 /// Says on standard error why a configuration cannot be used.
 pub(super) fn refuse(error: &ConfigError) -> ExitCode {
     match error {
-        ConfigError::Invalid(problems) => problems.iter().for_each(|problem| tell(&format!("Error: {problem}"))),
-        other => tell(&format!("Error: {other}")),
+        ConfigError::Invalid(problems) => {
+            for problem in problems {
+                console::tell(&format!("Error: {problem}"));
+            }
+        }
+        other => console::tell(&format!("Error: {other}")),
     }
     USAGE.into()
-}
-
-/// A line on standard error.
-pub(super) fn tell(line: &str) {
-    // Where even standard error is closed there is nobody to tell.
-    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 #[cfg(test)]

@@ -1,15 +1,20 @@
 //! `start`, up to the point where a server is needed.
 
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    io::{self, IsTerminal},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
 
 use super::{
     StartArgs,
-    outcome::{Audience, FAILED, USAGE, refuse, tell},
+    outcome::{Audience, FAILED, refuse},
 };
 use crate::{
     config::{Config, ConfigError, Environment, Flavour, Loaded, Place, load},
     console::{self, DevMode},
-    lock::{self, Holder, LockFile},
+    lock::{self, Holder, LockError, LockFile},
 };
 
 /// Everything a server needs to be opened.
@@ -19,8 +24,8 @@ pub struct Prepared {
     pub config: Config,
     /// Whose defaults hold, and so whose title is shown.
     pub flavour: Flavour,
-    /// To be kept as long as the server runs.
-    pub lock: LockFile,
+    /// To be kept as long as the server runs; none where the folder cannot be written.
+    pub lock: Option<LockFile>,
 }
 
 impl StartArgs {
@@ -41,7 +46,7 @@ pub fn prepare(arguments: &StartArgs) -> Result<Prepared, ExitCode> {
     loaded.config.dev_mode |= arguments.wants_dev();
     let lock = take_lock(&loaded, arguments.force == Some(true), audience)?;
     for warning in &loaded.warnings {
-        tell(&format!("Warning: {warning}"));
+        console::tell(&format!("Warning: {warning}"));
     }
     console::banner(loaded.flavour);
     console::starting(DevMode::from(loaded.config.dev_mode));
@@ -54,7 +59,9 @@ fn not_loaded(error: &ConfigError, audience: Audience) -> ExitCode {
         (ConfigError::Missing(_), _) => {
             console::error("Error: The config file could not be found.");
             if std::io::stderr().is_terminal() {
-                tell("Run `rustecho init` to write one, or set RUSTECHO_PORT (or any other setting) to start without.");
+                console::tell(
+                    "Run `rustecho init` to write one, or set RUSTECHO_PORT (or any other setting) to start without.",
+                );
             }
             ExitCode::SUCCESS
         }
@@ -72,7 +79,7 @@ fn not_loaded(error: &ConfigError, audience: Audience) -> ExitCode {
     }
 }
 
-fn take_lock(loaded: &Loaded, force: bool, audience: Audience) -> Result<LockFile, ExitCode> {
+fn take_lock(loaded: &Loaded, force: bool, audience: Audience) -> Result<Option<LockFile>, ExitCode> {
     const RUNNING: &str =
         "There is already a server running! Use the option '--force' to stop it and start another one.";
     match lock::holder(&loaded.lock) {
@@ -84,9 +91,24 @@ fn take_lock(loaded: &Loaded, force: bool, audience: Audience) -> Result<LockFil
             return Err(audience.fail(&format!("Error: {RUNNING}"), &full, FAILED));
         }
     }
-    LockFile::acquire(&loaded.lock).map_err(|error| {
-        audience.fail("Error: Cannot write lock file.", &format!("Cannot write lock file. {error}"), USAGE)
-    })
+    match LockFile::acquire(&loaded.lock) {
+        Ok(lock) => Ok(Some(lock)),
+        // A configuration that is mounted read-only is no reason not to serve.
+        Err(LockError::Unwritable { path, source }) if may_do_without(&source) => {
+            console::tell(&format!(
+                "Warning: no lock file ({}: {source}); `rustecho stop` and --force will not find this server.",
+                path.display()
+            ));
+            Ok(None)
+        }
+        Err(error) => {
+            Err(audience.fail("Error: Cannot write lock file.", &format!("Cannot write lock file. {error}"), FAILED))
+        }
+    }
+}
+
+fn may_do_without(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
 /// Stops the server that runs and waits for it: its port and its lock file must be free.
@@ -100,7 +122,7 @@ fn replace(pid: rustix::process::Pid, grace: Duration) -> Result<(), ExitCode> {
         return Ok(());
     }
     let reason = refused.map_or_else(|| "it did not stop in time".to_owned(), |error| error.to_string());
-    tell(&format!("Error: process {number} still runs ({reason}); stop it by hand and start again."));
+    console::tell(&format!("Error: process {number} still runs ({reason}); stop it by hand and start again."));
     Err(FAILED.into())
 }
 

@@ -196,7 +196,7 @@ pub const KEYS: &[Key] = &[
          runs in, such as `www-data`."),
     key("unixSocket.allowedUids", "UNIX_SOCKET_ALLOWED_UIDS", "[]", "User ids that may publish; empty is everybody whom the \
          file mode lets in."),
-    key("edge", "EDGE", "\"socketioxide\"", "Which Socket.IO implementation serves: `socketioxide` or `lean`."),
+    key("edge", "EDGE", "\"lean\"", "Which Socket.IO implementation serves: `lean`, our own, or `socketioxide`."),
     key("graceMs", "GRACE_MS", "10000", "Longest time a stop may take, in milliseconds, 0 to 600000."),
     key("limits.channelNameBytes", "LIMITS_CHANNEL_NAME_BYTES", "512", "Longest channel name, in bytes."),
     key("limits.eventNameBytes", "LIMITS_EVENT_NAME_BYTES", "512", "Longest event name, in bytes."),

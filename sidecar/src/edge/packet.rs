@@ -5,11 +5,15 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
+use super::lean::frame::{self, HEAD_ROOM, Opcode};
+
 /// An event ready to be emitted: `42["<event>",<arg>,…]`, the same text in both protocol generations.
 ///
 /// Cloning shares the bytes.
 #[derive(Debug, Clone)]
 pub struct Packet {
+    /// The text and, in front of it, the head that makes it a websocket frame.
+    frame: Bytes,
     text: Bytes,
     event: String,
     args: Vec<Range<usize>>,
@@ -26,7 +30,8 @@ impl Packet {
     /// `45<count>-["<event>",…]`, followed by the attachments.
     pub fn with_attachments(event: &str, args: &[&RawValue], attachments: Vec<Bytes>) -> Self {
         let size: usize = args.iter().map(|arg| arg.get().len() + 1).sum();
-        let mut text = String::with_capacity(size + event.len() + 16);
+        let mut text = String::with_capacity(HEAD_ROOM + size + event.len() + 16);
+        text.extend([' '; HEAD_ROOM]);
         if attachments.is_empty() {
             text.push_str("42[");
         } else {
@@ -40,15 +45,26 @@ impl Packet {
             text.push(',');
             let start = text.len();
             text.push_str(arg.get());
-            ranges.push(start..text.len());
+            ranges.push(start - HEAD_ROOM..text.len() - HEAD_ROOM);
         }
         text.push(']');
-        Self { text: text.into(), event: event.to_owned(), args: ranges, attachments }
+        let mut frame = text.into_bytes();
+        let mut head = [0; HEAD_ROOM];
+        let start = frame::write_head(&mut head, Opcode::Text, frame.len() - HEAD_ROOM);
+        frame[..HEAD_ROOM].copy_from_slice(&head);
+        let frame = Bytes::from(frame);
+        let text = frame.slice(HEAD_ROOM..);
+        Self { frame: frame.slice(start..), text, event: event.to_owned(), args: ranges, attachments }
     }
 
     /// The packet as one Engine.IO message, its type digit `4` included.
     pub fn text(&self) -> &Bytes {
         &self.text
+    }
+
+    /// [`Packet::text`] as one websocket frame of a server.
+    pub fn frame(&self) -> &Bytes {
+        &self.frame
     }
 
     /// The event's name.
@@ -90,6 +106,16 @@ mod tests {
         let packet = Packet::new("App\\Events\\E", &[&raw("\"a\""), &raw("{\"x\": 1.0}")]);
         assert_eq!(&packet.text()[..], br#"42["App\\Events\\E","a",{"x": 1.0}]"#);
         assert_eq!(packet.args().collect::<Vec<_>>(), ["\"a\"", "{\"x\": 1.0}"]);
+    }
+
+    #[test]
+    fn frame_is_the_text_behind_its_head() {
+        let packet = Packet::new("e", &[]);
+        assert_eq!(&packet.frame()[..], b"\x81\x0742[\"e\"]");
+        let long = Packet::new("e", &[&raw(&format!("\"{}\"", "x".repeat(70_000)))]);
+        assert_eq!(long.frame()[..2], [0x81, 127]);
+        assert_eq!(&long.frame()[10..], &long.text()[..]);
+        assert_eq!(long.args().next().unwrap().len(), 70_002);
     }
 
     #[test]

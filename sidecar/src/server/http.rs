@@ -6,14 +6,19 @@ use ::http::{Request, Response};
 use axum::body::Body;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::SockRef;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinSet,
 };
 
 use super::HEADER_TIME;
-use crate::{api::Api, config::Config, edge::Edge};
+use crate::{api::Api, config::Config, edge::Edge, tls::Certificate};
+
+/// What unacknowledged bytes may last before the kernel gives a connection up.
+const USER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What answers requests.
 pub(super) struct App {
@@ -27,7 +32,12 @@ pub(super) struct App {
 pub struct PeerAddress(pub IpAddr);
 
 /// Accepts until `stop` changes, then lets the requests under way finish.
-pub(super) async fn serve(listener: TcpListener, app: App, stop: watch::Receiver<bool>) {
+pub(super) async fn serve(
+    listener: TcpListener,
+    certificate: Option<Arc<Certificate>>,
+    app: App,
+    stop: watch::Receiver<bool>,
+) {
     let app = Arc::new(app);
     let mut stopping = stop.clone();
     let mut connections = JoinSet::new();
@@ -40,7 +50,12 @@ pub(super) async fn serve(listener: TcpListener, app: App, stop: watch::Receiver
         match accepted {
             Ok((stream, peer)) => {
                 let _ = stream.set_nodelay(true);
-                connections.spawn(connection(stream, peer.ip(), app.clone(), stop.clone()));
+                let (app, peer, stop) = (app.clone(), peer.ip(), stop.clone());
+                match certificate.clone() {
+                    // hyper is given the bare stream: the edge asks for it back after an upgrade.
+                    None => connections.spawn(connection(stream, peer, app, stop)),
+                    Some(certificate) => connections.spawn(encrypted(stream, certificate, peer, app, stop)),
+                };
             }
             Err(error) => {
                 tracing::warn!(%error, "accepting a connection");
@@ -52,7 +67,29 @@ pub(super) async fn serve(listener: TcpListener, app: App, stop: watch::Receiver
     while connections.join_next().await.is_some() {}
 }
 
-async fn connection(stream: TcpStream, peer: IpAddr, app: Arc<App>, mut stop: watch::Receiver<bool>) {
+async fn encrypted(
+    stream: TcpStream,
+    certificate: Arc<Certificate>,
+    peer: IpAddr,
+    app: Arc<App>,
+    mut stop: watch::Receiver<bool>,
+) {
+    // The edge does so for bare streams; it cannot reach this one.
+    let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(USER_TIMEOUT));
+    let handshake = tokio::select! {
+        handshake = certificate.accept(stream) => handshake,
+        () = super::stopped(&mut stop) => return,
+    };
+    match handshake {
+        Ok(stream) => connection(stream, peer, app, stop).await,
+        Err(error) => tracing::debug!(%peer, %error, "TLS handshake failed"),
+    }
+}
+
+async fn connection<S>(stream: S, peer: IpAddr, app: Arc<App>, mut stop: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(move |mut request: Request<Incoming>| {
         let app = app.clone();
         async move {

@@ -75,12 +75,30 @@ async fn a_socket_that_left_while_laravel_was_asked_leaves_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_presence_channel_without_a_member_is_refused() {
+async fn a_presence_channel_without_a_member_is_only_listened_to() {
     let clients = clients();
-    let socket = connect(&clients, "a");
+    let (a, b) = (connect(&clients, "a"), connect(&clients, "b"));
+    ask(&clients, "b", "subscribe", json!({"channel": "presence-x", "auth": {"user": 2}})).await;
     ask(&clients, "a", "subscribe", json!({"channel": "presence-x"})).await;
-    assert_eq!(socket.texts(), [r#"42["subscription_error","presence-x",0]"#]);
-    assert_eq!(clients.context.hub.count("presence-x"), 0);
+    assert_eq!(clients.context.hub.count("presence-x"), 2);
+    clients.disconnected(&"a".into(), DisconnectReason::TransportClose);
+    assert!(a.texts().is_empty());
+    assert_eq!(b.texts().len(), 1);
+    assert_eq!(clients.context.hub.count("presence-x"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn channels_are_left_in_the_order_in_which_they_were_joined() {
+    let clients = clients();
+    let (a, _) = (connect(&clients, "a"), connect(&clients, "b"));
+    for channel in ["presence-2", "presence-1", "presence-3"] {
+        ask(&clients, "a", "subscribe", json!({"channel": channel, "auth": {"user": 1}})).await;
+        ask(&clients, "b", "subscribe", json!({"channel": channel, "auth": {"user": 2}})).await;
+    }
+    clients.disconnected(&"b".into(), DisconnectReason::TransportClose);
+    let left: Vec<_> = a.texts().into_iter().filter(|text| text.contains("leaving")).collect();
+    assert_eq!(left.len(), 3);
+    assert!(left[0].contains("presence-2") && left[1].contains("presence-1") && left[2].contains("presence-3"));
 }
 
 #[tokio::test(start_paused = true)]
