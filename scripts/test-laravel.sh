@@ -17,6 +17,7 @@ for suite in "$@"; do
   # nginx is no part of the trees: what is tested with it does not depend on Laravel.
   scripts/laravel-tree.sh run "$suite" sh -c 'cd composer-package && phpunit --exclude-group nginx'
   printf '\n%s: %s, the extension\n' "$suite" "$what"
+  # shellcheck disable=SC2016  # the inner shell's
   scripts/laravel-tree.sh run "$suite" sh -c \
     'cd composer-package && php -d extension="$RUSTECHO_EXTENSION" /usr/bin/phpunit --exclude-group nginx'
   scripts/laravel-tree.sh run "$suite" php-ext/tests/run.sh

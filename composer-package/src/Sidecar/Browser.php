@@ -62,7 +62,7 @@ final class Browser
     }
 
     /**
-     * Waits for an event, and forgets those before it.
+     * Waits for an event, and forgets those before it. When it does not come in time the connection is of no more use.
      *
      * @param callable(array<int, mixed>): bool $wanted gets the event's name and its arguments
      * @return array<int, mixed>|null null when it did not come in time
