@@ -36,9 +36,9 @@ final class FakePeer
         return $message;
     }
 
-    public function welcome(int $maxData = 10_485_760): void
+    public function welcome(int $maxData = 10_485_760, string $version = '0.1.0', int $oldest = 1, int $newest = 1): void
     {
-        $this->frame(0x02, pack('n', 5) . '0.1.0' . pack('CCN', 1, 1, $maxData));
+        $this->frame(0x02, pack('n', strlen($version)) . $version . pack('CCN', $oldest, $newest, $maxData));
     }
 
     /** @param array<string, mixed> $publish */

@@ -12,7 +12,11 @@ use Rustecho\Laravel\Version;
 /** Is the extension loaded, here and in php-fpm, and is it of this release? */
 final class ExtensionCheck implements Check
 {
-    /** @param string|null $loaded version of the loaded extension; @param string $folder where PHP looks for extensions */
+    /**
+     * @param string|null $loaded version of the loaded extension
+     * @param string $folder where PHP looks for extensions
+     * @param string $scanned the folder of ini files that this PHP has read
+     */
     public function __construct(
         private readonly ?string $loaded,
         private readonly string $folder,
@@ -56,11 +60,9 @@ final class ExtensionCheck implements Check
     /** Debian has one folder of ini files for each way PHP runs: cli/conf.d here, fpm/conf.d beside it. */
     private function fpm(): iterable
     {
-        $folder = dirname($this->scanned, 2) . '/fpm/conf.d';
-        if ($this->loaded === null || ! str_ends_with($this->scanned, '/cli/conf.d') || ! is_dir($folder)) {
-            return;
-        }
-        if ((glob("$folder/*rustecho.ini") ?: []) === []) {
+        $enabled = static fn (string $folder): bool => (glob("$folder/*rustecho.ini") ?: []) !== [];
+        $fpm = dirname($this->scanned, 2) . '/fpm/conf.d';
+        if (str_ends_with($this->scanned, '/cli/conf.d') && $enabled($this->scanned) && is_dir($fpm) && ! $enabled($fpm)) {
             yield Finding::problem(
                 'the extension is enabled on the command line, but not in php-fpm',
                 'Run `phpenmod rustecho` (it enables it for both), then reload php-fpm. Until then web requests use pure PHP.',

@@ -1,0 +1,95 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Rustecho\Laravel\Tests\Unit;
+
+use Illuminate\Filesystem\Filesystem;
+use Illuminate\Foundation\Application;
+use PHPUnit\Framework\TestCase;
+use Rustecho\Laravel\Doctor\Checks\ExtensionCheck;
+use Rustecho\Laravel\Doctor\Finding;
+use Rustecho\Laravel\Doctor\Visit;
+use Rustecho\Laravel\Settings;
+
+/** What the doctor says of the extension. */
+final class ExtensionCheckTest extends TestCase
+{
+    private string $folder;
+
+    protected function setUp(): void
+    {
+        $this->folder = sys_get_temp_dir() . '/rustecho-ini-' . getmypid() . '-' . bin2hex(random_bytes(4));
+        foreach (['cli', 'fpm'] as $sapi) {
+            mkdir("$this->folder/$sapi/conf.d", 0777, true);
+        }
+    }
+
+    protected function tearDown(): void
+    {
+        (new Filesystem())->deleteDirectory($this->folder);
+    }
+
+    public function testLoadedAndOfThisRelease(): void
+    {
+        $this->enable('cli');
+        $this->enable('fpm');
+
+        [$finding] = $this->findings('0.1.7');
+
+        self::assertSame([Finding::GOOD, ''], [$finding->level, $finding->advice]);
+    }
+
+    public function testOfAnotherRelease(): void
+    {
+        [$finding] = $this->findings('0.9.0');
+
+        self::assertTrue($finding->isProblem());
+        self::assertStringContainsString('is 0.9.0, the package is 0.1.0', $finding->text);
+        self::assertStringContainsString('reload php-fpm', $finding->advice);
+    }
+
+    public function testInstalledButNotEnabled(): void
+    {
+        touch("$this->folder/rustecho.so");
+
+        [$finding] = $this->findings(null);
+
+        self::assertSame(Finding::NOTE, $finding->level);
+        self::assertStringContainsString("$this->folder/rustecho.so is there: enable it (phpenmod rustecho)", $finding->advice);
+    }
+
+    public function testNotInstalledThoughItIsAskedFor(): void
+    {
+        [$finding] = $this->findings(null, 'extension');
+
+        self::assertTrue($finding->isProblem());
+        self::assertStringContainsString('make install-ext', $finding->advice);
+    }
+
+    public function testEnabledOnTheCommandLineOnly(): void
+    {
+        $this->enable('cli');
+
+        $findings = $this->findings('0.1.0');
+
+        self::assertSame([Finding::GOOD, Finding::PROBLEM], array_column($findings, 'level'));
+        self::assertStringContainsString('not in php-fpm', $findings[1]->text);
+        self::assertStringContainsString('phpenmod rustecho', $findings[1]->advice);
+    }
+
+    private function enable(string $sapi): void
+    {
+        touch("$this->folder/$sapi/conf.d/20-rustecho.ini");
+    }
+
+    /** @return list<Finding> */
+    private function findings(?string $loaded, string $transport = 'auto'): array
+    {
+        $settings = Settings::from(['transport' => $transport]);
+        $visit = new Visit(new Application($this->folder), 'rustecho', $settings, null, 'http://x', 'http://x');
+        $check = new ExtensionCheck($loaded, $this->folder, "$this->folder/cli/conf.d");
+
+        return iterator_to_array($check->run($visit), false);
+    }
+}
