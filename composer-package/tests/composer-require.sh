@@ -51,7 +51,9 @@ same() { if [ "$1" = "$2" ]; then pass "$3"; else fail "$3" "expected: $1" "got:
 
 "${offline[@]}" composer install --no-progress --quiet
 "${offline[@]}" composer require 'rustecho/laravel:*@dev' --no-progress > require.log 2>&1 || fail 'composer require' "$(cat require.log)"
-has 'Discovered Package: rustecho/laravel' 'package discovery finds the package' < <(sed 's/\x1b\[[0-9;]*m//g' require.log)
+# Up to Laravel 8 "Discovered Package: rustecho/laravel", later "rustecho/laravel ... DONE".
+discovered=$(sed "s/\x1b\[[0-9;]*m//g" require.log | grep -E "Discovered Package: rustecho|rustecho/laravel \.+ DONE" || true)
+has "rustecho/laravel" "package discovery finds the package" <<< "$discovered"
 has 'Rustecho\\Laravel\\RustechoServiceProvider' 'the provider is in the manifest' < bootstrap/cache/packages.php
 
 export BROADCAST_DRIVER=rustecho BROADCAST_CONNECTION=rustecho

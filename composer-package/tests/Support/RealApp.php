@@ -42,10 +42,10 @@ final class RealApp
      * @param array<string, string> $env
      * @return array{int, string} exit status and output
      */
-    public function artisan(array $arguments, array $env = []): array
+    public function artisan(array $arguments, array $env = [], float $seconds = 120.0): array
     {
         $running = $this->start([...self::php(), 'artisan', ...$arguments, '--no-ansi'], $env);
-        $status = $running->wait(120.0);
+        $status = $running->wait($seconds);
         $output = $running->output();
         unlink($running->log);
 

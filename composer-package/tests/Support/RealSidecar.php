@@ -30,6 +30,8 @@ final class RealSidecar
         file_put_contents($this->config, json_encode($settings + [
             'host' => '127.0.0.1', 'port' => $this->port, 'clients' => [['appId' => 'tests', 'key' => self::KEY]],
             'unixSocket' => ['path' => $this->socket, 'mode' => '0666'],
+            // A test's client does not poll while it waits for a program.
+            'socketio' => ['pingInterval' => 600_000, 'pingTimeout' => 600_000],
         ], JSON_THROW_ON_ERROR));
     }
 
