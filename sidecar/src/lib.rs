@@ -25,6 +25,7 @@ pub mod edge;
 pub mod hub;
 pub mod ingest;
 pub mod lock;
+pub mod once;
 pub mod presence;
 pub mod publisher;
 pub mod redis_client;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashSet, VecDeque},
+    fmt,
     sync::Arc,
 };
 
@@ -19,6 +20,7 @@ use crate::{
         packet::{is_reserved, quote},
     },
     hub::Hub,
+    once::Once,
 };
 
 /// Where a publish came in.
@@ -102,6 +104,7 @@ pub struct Publisher {
     counters: Arc<Counters>,
     dev: DevLog,
     seen: Mutex<Seen>,
+    refused: Once,
 }
 
 #[derive(Default)]
@@ -113,7 +116,7 @@ struct Seen {
 impl Publisher {
     /// A door to `hub`.
     pub fn new(hub: Arc<Hub>, limits: Limits, counters: Arc<Counters>, dev: DevLog) -> Self {
-        Self { hub, limits, counters, dev, seen: Mutex::default() }
+        Self { hub, limits, counters, dev, seen: Mutex::default(), refused: Once::default() }
     }
 
     /// The bounds that are checked here.
@@ -130,8 +133,8 @@ impl Publisher {
     pub fn publish(&self, publish: &Publish<'_>) -> Result<u32, PublishError> {
         let channels = self.check(publish).inspect_err(|error| {
             self.counters.refused_publishes.add();
-            let channel = publish.channels.first().map(|name| start_of(name)).unwrap_or_default();
-            tracing::warn!(source = ?publish.source, channel, event = start_of(publish.event), %error, "event refused");
+            let channel = publish.channels.first().copied().unwrap_or_default();
+            self.say_refused(publish.source, channel, error);
         })?;
         if publish.id.is_some_and(|id| !self.seen.lock().first_time(id)) {
             self.counters.duplicates.add();
@@ -147,6 +150,16 @@ impl Publisher {
             }
         }
         Ok(taken)
+    }
+
+    /// Logs why something on `channel` was not accepted: as a warning the first time on each channel, later for debugging only.
+    pub fn say_refused(&self, source: Source, channel: &str, reason: impl fmt::Display) {
+        let channel = start_of(channel);
+        if self.refused.is_first(&channel) {
+            tracing::warn!(?source, channel, %reason, "event refused; more of them on this channel are only counted");
+        } else {
+            tracing::debug!(?source, channel, %reason, "event refused");
+        }
     }
 
     fn check(&self, publish: &Publish<'_>) -> Result<Vec<ChannelName>, PublishError> {

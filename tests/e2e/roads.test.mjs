@@ -56,6 +56,15 @@ onStack('A source of events', {}, (stack) => {
     }
   });
 
+  test('one event on more channels than a frame may have reaches the last of them', async (t) => {
+    for (const connection of ['rustecho', 'rustecho-php']) {
+      const channels = Array.from({ length: 101 }, () => unique('many'));
+      const anna = await subscriber(t, channels.at(-1));
+      await stack.laravel.publish('/event', { note: connection, channels, connection });
+      assert.equal((await anna.hears(channels.at(-1), 'Note'))[0].note, connection);
+    }
+  });
+
   test('the extension is what php-fpm publishes with, and it keeps its connection', async () => {
     assert.deepEqual(await (await fetch(stack.laravel.url)).json(), { laravel: await laravelVersion(), extension: true });
     const receipt = await stack.laravel.publish('/extension', { channels: [unique('open')], event: 'x', json: '{}' });

@@ -1,6 +1,6 @@
 // Everything at once: Laravel under php-fpm behind nginx, the sidecar and Redis, on free ports and in one temporary folder.
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { startFpm } from './fpm.mjs';
@@ -34,7 +34,8 @@ export async function startStack({ config = {}, environment = {}, ini = {} } = {
     const fpm = keep(await startFpm(folder, { ini: { 'rustecho.socket': sidecar.socket, ...ini }, environment: visible }));
     keep(await startNginx(folder, { port, fpmPort: fpm.port, app, sidecarPort: sidecar.port }));
     const laravel = new Laravel(`http://127.0.0.1:${port}`);
-    laravel.log = () => readFileSync(path.join(storage, 'logs', 'laravel.log'), 'utf8');
+    const log = path.join(storage, 'logs', 'laravel.log');
+    laravel.log = () => (existsSync(log) ? readFileSync(log, 'utf8') : '');
     return { folder, app, environment: visible, redis, sidecar, laravel, stop };
   } catch (error) {
     await stop();

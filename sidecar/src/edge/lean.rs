@@ -259,7 +259,11 @@ impl Edge {
     fn enter(&self, conn: &Arc<Conn>) {
         self.table.insert(conn);
         if conn.generation() == Generation::V3 {
-            conn.join(&mut conn.state.lock());
+            let mut state = conn.state.lock();
+            // Its websocket may have broken already; nobody would tell of the end of a socket that joins now.
+            if state.ended.is_none() {
+                conn.join(&mut state);
+            }
         }
         if self.stopping.load(Ordering::Relaxed) {
             conn.end(DisconnectReason::ServerClose, LastWord::Orderly);

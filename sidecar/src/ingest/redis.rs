@@ -9,7 +9,6 @@ use tokio::{sync::watch, time::Instant};
 
 use super::backoff::Backoff;
 use crate::{
-    channel::start_of,
     config::RedisConfig,
     counters::Counters,
     devlog::DevLog,
@@ -101,8 +100,7 @@ impl RedisSource {
         let Ok(message) = serde_json::from_slice::<Message<'_>>(payload) else {
             self.counters.refused_redis_messages.add();
             self.dev.no_json();
-            let channel = start_of(channel);
-            tracing::debug!(channel, "a Redis message was ignored: it is not JSON with an event name in `event`");
+            self.publisher.say_refused(Source::Redis, channel, "it is not JSON with an event name in `event`");
             return;
         };
         let publish = Publish {

@@ -88,7 +88,7 @@ async fn a_frame_cut_off_at_any_byte_ends_with_its_connection() {
         let (mut ws, _) = Ws::joined(server.address, 3).await;
         ws.write(&frame[..cut]).await;
         ws.stream.shutdown().await.unwrap();
-        assert_eq!(ws.next().await, Frame::End, "{cut}");
+        assert_eq!(ws.end().await, Some(None), "{cut}");
         assert_eq!(server.disconnected().await, DisconnectReason::TransportClose);
     }
     server.empty().await;

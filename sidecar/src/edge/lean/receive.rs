@@ -79,6 +79,9 @@ impl Conn {
 
     fn message(self: &Arc<Self>, text: &str) -> Result<(), Malformed> {
         let mut state = self.state.lock();
+        if state.ended.is_some() {
+            return Ok(());
+        }
         if state.partial.is_some() {
             return Err(Malformed);
         }

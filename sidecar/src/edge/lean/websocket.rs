@@ -124,7 +124,8 @@ impl Conn {
             let read = ready!(reader.poll_read(context, &mut |incoming| self.websocket_message(&incoming)));
             match read {
                 Ok(Ok(true)) => {}
-                Ok(Ok(false)) | Err(_) => self.end(DisconnectReason::TransportClose, LastWord::Nothing),
+                Ok(Ok(false)) => self.end(DisconnectReason::TransportClose, LastWord::Close(None)),
+                Err(_) => self.end(DisconnectReason::TransportClose, LastWord::Nothing),
                 Ok(Err(violation)) => {
                     self.end(DisconnectReason::TransportError, LastWord::Close(Some(violation as u16)));
                 }
