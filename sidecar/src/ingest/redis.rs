@@ -28,6 +28,23 @@ struct Message<'a> {
     socket: Value,
 }
 
+/// How often a subscription is tried out.
+const PING: Duration = Duration::from_secs(5);
+/// How long the answer may take.
+const PONG: Duration = Duration::from_secs(5);
+
+/// Waits until the server at the other end stops answering: one that hangs, or whose machine is gone, closes nothing.
+async fn silence(mut pings: redis::aio::PubSubSink) -> redis::RedisError {
+    loop {
+        tokio::time::sleep(PING).await;
+        match tokio::time::timeout(PONG, pings.ping::<redis::Value>()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => return error,
+            Err(_) => return (redis::ErrorKind::Io, "no answer to a ping within 5 s").into(),
+        }
+    }
+}
+
 /// Listens to Redis and publishes what arrives.
 pub struct RedisSource {
     /// How to reach it.
@@ -75,8 +92,8 @@ impl RedisSource {
         lost_since: &mut Option<Instant>,
     ) -> redis::RedisError {
         let pattern = format!("{}*", self.settings.key_prefix);
-        let mut subscription = match redis_client::subscribe(&self.settings, &pattern).await {
-            Ok(subscription) => subscription,
+        let (pings, mut messages) = match redis_client::subscribe(&self.settings, &pattern).await {
+            Ok(subscription) => subscription.split(),
             Err(error) => return error,
         };
         backoff.reset();
@@ -87,12 +104,17 @@ impl RedisSource {
             tracing::info!(redis = ?self.settings.nodes, pattern, "listening to Redis");
         }
         ready.send_replace(true);
-        let mut messages = subscription.on_message();
-        while let Some(message) = messages.next().await {
-            self.message(message.get_channel_name(), message.get_payload_bytes());
-            tokio::task::consume_budget().await; // a flood on Redis must not starve the sockets
+        let receiving = async {
+            while let Some(message) = messages.next().await {
+                self.message(message.get_channel_name(), message.get_payload_bytes());
+                tokio::task::consume_budget().await; // a flood on Redis must not starve the sockets
+            }
+            redis::RedisError::from((redis::ErrorKind::Io, "the connection was closed"))
+        };
+        tokio::select! {
+            error = receiving => error,
+            error = silence(pings) => error,
         }
-        redis::RedisError::from((redis::ErrorKind::Io, "the connection was closed"))
     }
 
     fn message(&self, channel: &str, payload: &[u8]) {

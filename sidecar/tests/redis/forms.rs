@@ -54,9 +54,7 @@ async fn an_acl_user_who_has_no_more_than_the_prefix() {
     if !available() {
         return;
     }
-    let server =
-        Server::start(&["--user", "echo on >pass ~app_* &* +@all -@admin -@dangerous", "--user", "default off"]);
-    let server = server.await;
+    let server = with_user("~app_* &* +@all -@admin -@dangerous").await;
     let client = Client::open(format!("redis://echo:pass@127.0.0.1:{}", server.port())).unwrap();
     let settings = RedisConfig {
         username: Some("echo".into()),

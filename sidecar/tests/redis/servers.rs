@@ -11,10 +11,10 @@ use std::{
 use redis::{Client, Commands as _, FromRedisValue};
 
 /// How long anything may take that a test waits for.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Whether tests can run; says why not, and fails in CI.
-pub fn available() -> bool {
+pub(crate) fn available() -> bool {
     match Command::new("redis-server").arg("--version").stdout(Stdio::null()).status() {
         Ok(_) => true,
         Err(error) if std::env::var("CI").is_ok_and(|ci| ci == "true") => panic!("redis-server is needed: {error}"),
@@ -26,7 +26,7 @@ pub fn available() -> bool {
 }
 
 /// A port that was free a moment ago. Not of the range the system hands out by itself, where it might go to a client.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     loop {
         let port = rand::random_range(10_000..30_000);
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
@@ -36,7 +36,7 @@ pub fn free_port() -> u16 {
 }
 
 /// Looks until `found`, failing with `what` when it takes too long.
-pub async fn until<T>(what: &str, mut found: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut found: impl AsyncFnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = found().await {
@@ -48,7 +48,7 @@ pub async fn until<T>(what: &str, mut found: impl AsyncFnMut() -> Option<T>) -> 
 }
 
 /// A running `redis-server`, or sentinel.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     folder: tempfile::TempDir,
     port: u16,
@@ -57,7 +57,7 @@ pub struct Server {
 
 impl Server {
     /// A server that keeps nothing on disk; `arguments` as on its command line.
-    pub async fn start(arguments: &[&str]) -> Self {
+    pub(crate) async fn start(arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
         let mut server = Self { child: spawn(folder.path(), port, &arguments), folder, port, arguments };
@@ -66,7 +66,7 @@ impl Server {
     }
 
     /// A sentinel that watches `master` and replaces it after half a second.
-    pub async fn sentinel(master: &Self) -> Self {
+    pub(crate) async fn sentinel(master: &Self) -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
         let file = folder.path().join("sentinel.conf");
         let text = format!(
@@ -81,22 +81,22 @@ impl Server {
         server
     }
 
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
     /// A file in the server's own folder, which exists before the server starts.
-    pub fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// A client without a password.
-    pub fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client::open(format!("redis://127.0.0.1:{}", self.port)).unwrap()
     }
 
     /// Sends one command, without a password.
-    pub fn ask<T: FromRedisValue>(&self, command: &str) -> T {
+    pub(crate) fn ask<T: FromRedisValue>(&self, command: &str) -> T {
         let mut words = command.split(' ');
         let mut asked = redis::cmd(words.next().unwrap());
         words.for_each(|word| _ = asked.arg(word));
@@ -104,24 +104,24 @@ impl Server {
     }
 
     /// The text at a key.
-    pub fn text(&self, key: &str) -> Option<String> {
+    pub(crate) fn text(&self, key: &str) -> Option<String> {
         self.client().get_connection().unwrap().get(key).unwrap()
     }
 
     /// Ends it without a word.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Starts it anew on the same port, with nothing in it.
-    pub async fn start_again(&mut self) {
+    pub(crate) async fn start_again(&mut self) {
         self.child = spawn(self.folder.path(), self.port, &self.arguments);
         self.answers().await;
     }
 
     /// Makes it stand still with its connections open, or go on.
-    pub fn signal(&self, signal: rustix::process::Signal) {
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).unwrap();
     }
@@ -142,6 +142,9 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            println!("{}", std::fs::read_to_string(self.file("log")).unwrap_or_default());
+        }
     }
 }
 

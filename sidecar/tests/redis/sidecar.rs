@@ -21,32 +21,32 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::servers::until;
 
-pub struct Sidecar {
-    pub counters: Arc<Counters>,
-    pub presence: Arc<Presence>,
-    pub store: Arc<dyn Store>,
-    pub ready: watch::Receiver<bool>,
+pub(crate) struct Sidecar {
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) presence: Arc<Presence>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) ready: watch::Receiver<bool>,
     socket: Arc<Recorder>,
     source: JoinHandle<()>,
     _stop: watch::Sender<bool>,
 }
 
 /// A single server on this machine.
-pub fn at(port: u16) -> RedisConfig {
+pub(crate) fn at(port: u16) -> RedisConfig {
     RedisConfig { nodes: RedisNodes::Single { host: "127.0.0.1".into(), port }, ..RedisConfig::default() }
 }
 
-pub fn channel(name: &str) -> ChannelName {
+pub(crate) fn channel(name: &str) -> ChannelName {
     ChannelName::parse(name, 512).unwrap()
 }
 
 impl Sidecar {
     /// Listens to Redis and keeps its lists there; a socket is subscribed to `orders`.
-    pub fn start(redis: RedisConfig) -> Self {
+    pub(crate) fn start(redis: RedisConfig) -> Self {
         Self::with(Config { redis, database: Database::Redis, ..Config::default() })
     }
 
-    pub fn with(config: Config) -> Self {
+    pub(crate) fn with(config: Config) -> Self {
         let counters = Arc::new(Counters::default());
         let hub = Arc::new(Hub::new(counters.clone()));
         let socket = Arc::new(Recorder::new());
@@ -63,18 +63,18 @@ impl Sidecar {
     }
 
     /// Waits until the first subscription stands.
-    pub async fn is_ready(&mut self) {
+    pub(crate) async fn is_ready(&mut self) {
         let waiting = self.ready.wait_for(|up| *up);
         tokio::time::timeout(crate::servers::PATIENCE, waiting).await.unwrap().unwrap();
     }
 
     /// What the socket was emitted since the last time; they are forgotten.
-    pub fn emitted(&self) -> Vec<String> {
+    pub(crate) fn emitted(&self) -> Vec<String> {
         std::mem::take(&mut self.socket.packets.lock())
     }
 
     /// Publishes by `publish` until one arrives: a subscription that is just being made misses the first ones.
-    pub async fn hears(&self, publish: impl Fn(&str)) {
+    pub(crate) async fn hears(&self, publish: impl Fn(&str)) {
         let message = r#"{"event":"E","data":{"n": 1.0},"socket":null}"#;
         until("an event from Redis is emitted", async || {
             publish(message);
@@ -84,7 +84,7 @@ impl Sidecar {
         .await;
     }
 
-    pub fn join(&self, name: &str, socket: &str) {
+    pub(crate) fn join(&self, name: &str, socket: &str) {
         let member = json!({"user_id": socket, "user_info": []}).as_object().unwrap().clone();
         self.presence.with(&channel(name), |members| {
             members.join(&socket.into(), member);
@@ -92,7 +92,7 @@ impl Sidecar {
         });
     }
 
-    pub fn leave(&self, name: &str, socket: &str) {
+    pub(crate) fn leave(&self, name: &str, socket: &str) {
         self.presence.with(&channel(name), |members| {
             members.leave(&socket.into());
             self.store.save(&channel(name), members);
@@ -100,7 +100,7 @@ impl Sidecar {
     }
 
     /// The list as the HTTP API reads it from the store.
-    pub async fn listed(&self, name: &str) -> Option<Vec<Value>> {
+    pub(crate) async fn listed(&self, name: &str) -> Option<Vec<Value>> {
         self.store.read(&channel(name)).await
     }
 }
@@ -112,7 +112,7 @@ impl Drop for Sidecar {
 }
 
 /// A list of members named as their sockets.
-pub fn list(sockets: &[&str]) -> String {
+pub(crate) fn list(sockets: &[&str]) -> String {
     let members: Vec<String> =
         sockets.iter().map(|id| format!(r#"{{"user_id":"{id}","user_info":[],"socketId":"{id}"}}"#)).collect();
     format!("[{}]", members.join(","))
