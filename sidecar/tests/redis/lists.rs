@@ -15,7 +15,7 @@ async fn becomes(server: &Server, sockets: &[&str]) {
 }
 
 fn set(server: &Server, key: &str, value: &str) {
-    server.client().get_connection().unwrap().set(key, value).unwrap()
+    server.client().get_connection().unwrap().set::<_, _, ()>(key, value).unwrap();
 }
 
 #[tokio::test]
@@ -125,17 +125,18 @@ async fn lists_are_published_as_of_old() {
     let mut next = || updates.get_message().unwrap().get_payload::<String>().unwrap();
     let message =
         |sockets: &[&str]| format!(r#"{{"event":{{"channel":"presence-room:members","members":{}}}}}"#, list(sockets));
-    let steps: [(&dyn Fn(), [&[&str]; 2]); 4] = [
-        (&|| sidecar.join("presence-room", "a"), [&[], &["a"]]),
-        (&|| sidecar.join("presence-room", "b"), [&["a"], &["a", "b"]]),
-        (&|| sidecar.leave("presence-room", "a"), [&["b"], &["b"]]),
-        (&|| sidecar.leave("presence-room", "b"), [&[], &[]]),
-    ];
-    for (change, expected) in steps {
-        change();
+    let mut tells = async |expected: [&[&str]; 2]| {
         assert!(sidecar.listed("presence-room").await.is_some(), "waits until it is written");
         for sockets in expected {
             assert_eq!(next(), message(sockets));
         }
-    }
+    };
+    sidecar.join("presence-room", "a");
+    tells([&[], &["a"]]).await;
+    sidecar.join("presence-room", "b");
+    tells([&["a"], &["a", "b"]]).await;
+    sidecar.leave("presence-room", "a");
+    tells([&["b"], &["b"]]).await;
+    sidecar.leave("presence-room", "b");
+    tells([&[], &[]]).await;
 }
