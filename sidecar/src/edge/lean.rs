@@ -215,7 +215,8 @@ impl Lean {
             let bound = lean.0.bounds.upgrade;
             let Ok(Ok(upgraded)) = tokio::time::timeout(bound, upgrade).await else { return };
             let (pipe, ahead) = Pipe::new(upgraded);
-            let reader = Reader::new(pipe, ahead, lean.0.config.max_payload);
+            let reader = Reader::new(pipe, &ahead, lean.0.config.max_payload);
+            drop(ahead);
             match session {
                 Some(conn) => websocket::upgrade(conn, reader).await,
                 None => lean.open_websocket(handshake, format, reader),

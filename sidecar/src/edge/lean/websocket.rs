@@ -61,15 +61,15 @@ pub(super) fn accept(parts: &Parts) -> Option<Response> {
 pub(super) struct Reader {
     pub(super) pipe: Arc<Pipe>,
     decoder: Decoder,
-    /// What hyper had read beyond the handshake.
-    ahead: Bytes,
+    /// What hyper had read beyond the handshake. A copy: even an empty piece of hyper's buffer would pin all of it.
+    ahead: Vec<u8>,
     /// The decoder may hold whole frames: those behind the one that ended a probe.
     behind: bool,
 }
 
 impl Reader {
-    pub(super) fn new(pipe: Pipe, ahead: Bytes, max_payload: usize) -> Self {
-        Self { pipe: Arc::new(pipe), decoder: Decoder::new(max_payload), ahead, behind: false }
+    pub(super) fn new(pipe: Pipe, ahead: &[u8], max_payload: usize) -> Self {
+        Self { pipe: Arc::new(pipe), decoder: Decoder::new(max_payload), ahead: ahead.to_vec(), behind: false }
     }
 
     /// Reads once and hands on what came. Ready with false at the end of the stream.
@@ -79,7 +79,7 @@ impl Reader {
         each: &mut dyn FnMut(Incoming<'_>) -> bool,
     ) -> Poll<io::Result<Result<bool, Violation>>> {
         if !self.ahead.is_empty() {
-            let mut ahead = std::mem::take(&mut self.ahead).to_vec();
+            let mut ahead = std::mem::take(&mut self.ahead);
             return Poll::Ready(Ok(self.decoder.feed(&mut ahead, each).map(|()| true)));
         }
         if std::mem::take(&mut self.behind) {
