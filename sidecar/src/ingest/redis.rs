@@ -28,6 +28,14 @@ struct Message<'a> {
     socket: Value,
 }
 
+impl<'a> Message<'a> {
+    /// Reads an object; none of anything else.
+    fn parse(payload: &'a [u8]) -> Option<Self> {
+        // serde would take a list for the fields in their order.
+        payload.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(payload).ok())?
+    }
+}
+
 /// How often a subscription is tried out.
 const PING: Duration = Duration::from_secs(5);
 /// How long the answer may take.
@@ -119,7 +127,7 @@ impl RedisSource {
 
     fn message(&self, channel: &str, payload: &[u8]) {
         let channel = channel.strip_prefix(&self.settings.key_prefix).unwrap_or(channel);
-        let Ok(message) = serde_json::from_slice::<Message<'_>>(payload) else {
+        let Some(message) = Message::parse(payload) else {
             self.counters.refused_redis_messages.add();
             self.dev.no_json();
             self.publisher.say_refused(Source::Redis, channel, "it is not JSON with an event name in `event`");
@@ -135,5 +143,38 @@ impl RedisSource {
         };
         // A refusal has been counted and logged at the door; Redis has nobody to tell it to.
         let _ = self.publisher.publish(&publish);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(payload: &str) -> Option<(String, Option<String>, Option<String>)> {
+        let message = Message::parse(payload.as_bytes())?;
+        let data = message.data.map(|data| data.get().to_owned());
+        Some((message.event, data, message.socket.as_str().map(str::to_owned)))
+    }
+
+    #[test]
+    fn the_messages_of_every_laravel_are_understood() {
+        let event = |data: Option<&str>, socket: Option<&str>| {
+            Some(("E".to_owned(), data.map(str::to_owned), socket.map(str::to_owned)))
+        };
+        assert_eq!(read(r#"{"event":"E","data":{"n":1.0},"socket":"a"}"#), event(Some(r#"{"n":1.0}"#), Some("a")));
+        assert_eq!(read(r#" {"event":"E","data":{"socket":"a"}} "#), event(Some(r#"{"socket":"a"}"#), None));
+        assert_eq!(read(r#"{"event":"E","data":[],"socket":null,"other":{}}"#), event(Some("[]"), None));
+        assert_eq!(read(r#"{"event":"E"}"#), event(None, None));
+        assert_eq!(read(r#"{"event":"E","socket":7}"#), event(None, None));
+    }
+
+    #[test]
+    fn anything_else_is_no_event() {
+        let updated = r#"{"event":{"channel":"presence-x:members","members":[]}}"#;
+        for payload in
+            ["", "null", "5", r#""str""#, "[]", r#"["a"]"#, r#"["a",1,"b"]"#, "{}", r#"{"data":1}"#, "{", updated]
+        {
+            assert_eq!(read(payload), None, "{payload}");
+        }
     }
 }

@@ -58,7 +58,7 @@ pub(crate) struct Server {
 impl Server {
     /// A server that keeps nothing on disk; `arguments` as on its command line.
     pub(crate) async fn start(arguments: &[&str]) -> Self {
-        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
         let mut server = Self { child: spawn(folder.path(), port, &arguments), folder, port, arguments };
         server.answers().await;
@@ -148,7 +148,7 @@ impl Drop for Server {
     }
 }
 
-fn spawn(folder: &Path, port: u16, arguments: &Vec<String>) -> Child {
+fn spawn(folder: &Path, port: u16, arguments: &[String]) -> Child {
     let mut command = Command::new("redis-server");
     command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"]).arg(folder);
     if !arguments.iter().any(|argument| argument == "--tls-port") {
