@@ -125,8 +125,8 @@ impl RedisSource {
         }
     }
 
-    fn message(&self, channel: &str, payload: &[u8]) {
-        let channel = channel.strip_prefix(&self.settings.key_prefix).unwrap_or(channel);
+    fn message(&self, full_name: &str, payload: &[u8]) {
+        let channel = full_name.strip_prefix(&self.settings.key_prefix).unwrap_or(full_name);
         let Some(message) = Message::parse(payload) else {
             self.counters.refused_redis_messages.add();
             self.dev.no_json();
@@ -140,6 +140,7 @@ impl RedisSource {
             event: &message.event,
             data: message.data.unwrap_or(RawValue::NULL),
             except: message.socket.as_str().filter(|socket| !socket.is_empty()),
+            came_as: Some(full_name),
         };
         // A refusal has been counted and logged at the door; Redis has nobody to tell it to.
         let _ = self.publisher.publish(&publish);
