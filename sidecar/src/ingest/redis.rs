@@ -36,6 +36,19 @@ impl<'a> Message<'a> {
     }
 }
 
+/// Every channel with this prefix, whatever its characters mean to Redis.
+fn pattern(prefix: &str) -> String {
+    let mut pattern = String::with_capacity(prefix.len() + 1);
+    for c in prefix.chars() {
+        if "*?[]^\\".contains(c) {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('*');
+    pattern
+}
+
 /// How often a subscription is tried out.
 const PING: Duration = Duration::from_secs(5);
 /// How long the answer may take.
@@ -99,7 +112,7 @@ impl RedisSource {
         backoff: &mut Backoff,
         lost_since: &mut Option<Instant>,
     ) -> redis::RedisError {
-        let pattern = format!("{}*", self.settings.key_prefix);
+        let pattern = pattern(&self.settings.key_prefix);
         let (pings, mut messages) = match redis_client::subscribe(&self.settings, &pattern).await {
             Ok(subscription) => subscription.split(),
             Err(error) => return error,
@@ -150,6 +163,13 @@ impl RedisSource {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prefix_stands_for_itself() {
+        assert_eq!(pattern(""), "*");
+        assert_eq!(pattern("app_database_"), "app_database_*");
+        assert_eq!(pattern(r"a?[x]*\"), r"a\?\[x\]\*\\*");
+    }
 
     fn read(payload: &str) -> Option<(String, Option<String>, Option<String>)> {
         let message = Message::parse(payload.as_bytes())?;
