@@ -36,17 +36,13 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Every channel with this prefix, whatever its characters mean to Redis.
-fn pattern(prefix: &str) -> String {
-    let mut pattern = String::with_capacity(prefix.len() + 1);
-    for c in prefix.chars() {
-        if "*?[]^\\".contains(c) {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern.push('*');
-    pattern
+/// The channel without the prefix. A prefix with `*` or `?` in it works as a pattern, and what it matched is cut off by its
+/// length, as laravel-echo-server had it.
+fn without_prefix<'a>(full_name: &'a str, prefix: &str) -> &'a str {
+    full_name.strip_prefix(prefix).unwrap_or_else(|| {
+        let cut = full_name.char_indices().nth(prefix.chars().count());
+        cut.map_or("", |(at, _)| &full_name[at..])
+    })
 }
 
 /// How often a subscription is tried out.
@@ -112,7 +108,7 @@ impl RedisSource {
         backoff: &mut Backoff,
         lost_since: &mut Option<Instant>,
     ) -> redis::RedisError {
-        let pattern = pattern(&self.settings.key_prefix);
+        let pattern = format!("{}*", self.settings.key_prefix);
         let (pings, mut messages) = match redis_client::subscribe(&self.settings, &pattern).await {
             Ok(subscription) => subscription.split(),
             Err(error) => return error,
@@ -139,7 +135,7 @@ impl RedisSource {
     }
 
     fn message(&self, full_name: &str, payload: &[u8]) {
-        let channel = full_name.strip_prefix(&self.settings.key_prefix).unwrap_or(full_name);
+        let channel = without_prefix(full_name, &self.settings.key_prefix);
         let Some(message) = Message::parse(payload) else {
             self.counters.refused_redis_messages.add();
             self.dev.no_json();
@@ -165,10 +161,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_stands_for_itself() {
-        assert_eq!(pattern(""), "*");
-        assert_eq!(pattern("app_database_"), "app_database_*");
-        assert_eq!(pattern(r"a?[x]*\"), r"a\?\[x\]\*\\*");
+    fn the_prefix_is_cut_off_by_its_length_even_when_it_is_a_pattern() {
+        assert_eq!(without_prefix("app_orders", "app_"), "orders");
+        assert_eq!(without_prefix("orders", ""), "orders");
+        assert_eq!(without_prefix("äpp_orders", "?pp_"), "orders");
+        assert_eq!(without_prefix("abc", "*?????"), "");
     }
 
     fn read(payload: &str) -> Option<(String, Option<String>, Option<String>)> {
