@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs';
 import { freePort } from '../../support/ports.mjs';
 import { brief } from '../support/http.mjs';
 import { certificate } from '../support/certificate.mjs';
+import { sentinel } from '../support/redis.mjs';
 
 const redisOf = (s, more = {}) => ({ databaseConfig: { redis: { host: '127.0.0.1', port: s.stack.redis.port, ...more } } });
 
@@ -289,6 +290,50 @@ export default {
           s.note(what, await hears(s, what));
           await server.stop();
         }
+      },
+    },
+    {
+      name: 'config-redis-tls', grade: 'must', title: 'databaseConfig.redis.tls: with an authority, and unchecked', alone: true,
+      async run(s) {
+        const { certPath, keyPath, cert } = await certificate();
+        const tlsPort = await freePort();
+        const redis = await s.startRedis({ args: ['--tls-port', String(tlsPort), '--tls-cert-file', certPath, '--tls-key-file', keyPath, '--tls-ca-cert-file', certPath, '--tls-auth-clients', 'no'] });
+        s.redis = redis.client;
+        for (const [what, tls] of Object.entries({ authority: { ca: String(cert) }, unchecked: { rejectUnauthorized: false } })) {
+          const server = await s.serve({ databaseConfig: { redis: { host: '127.0.0.1', port: tlsPort, tls } } });
+          s.note(what, await hears(s, what));
+          await server.stop();
+        }
+      },
+    },
+    {
+      name: 'config-redis-tls-untrusted', grade: 'must', title: 'databaseConfig.redis.tls: a certificate nobody vouches for, and one for another name', alone: true,
+      async run(s) {
+        const [own, other] = [await certificate(), await certificate({ names: 'DNS:other.test' })];
+        s.hasMarks = false;
+        for (const [what, { certPath, keyPath }, tls] of [['nobody vouches', own, {}], ['another authority', own, { ca: String(other.cert) }], ['another name', other, { ca: String(other.cert) }]]) {
+          const tlsPort = await freePort();
+          const redis = await s.startRedis({ args: ['--tls-port', String(tlsPort), '--tls-cert-file', certPath, '--tls-key-file', keyPath, '--tls-ca-cert-file', certPath, '--tls-auth-clients', 'no'] });
+          const server = await s.serve({ databaseConfig: { redis: { host: '127.0.0.1', port: tlsPort, tls } } });
+          const a = await s.client(what);
+          a.subscribe('orders');
+          await s.settle();
+          s.note(`${what}: listeners`, await redis.client.publish('orders', '{"event":"E","data":1}'));
+          s.note(`${what}: heard`, a.take());
+          await server.stop();
+        }
+      },
+    },
+    {
+      name: 'config-redis-sentinel', grade: 'must', title: 'databaseConfig.redis.sentinels with a name', alone: true,
+      async run(s) {
+        const { port, stop } = await sentinel(s.stack.redis.port);
+        s.atEnd(stop);
+        await s.serve({ databaseConfig: { redis: { sentinels: [{ host: '127.0.0.1', port }], name: 'mymaster' } } });
+        s.note('hears', await hears(s, 'A'));
+        const a = await s.client('B');
+        await s.join(a, 'presence-s', { 'X-User': '1:Ann' });
+        s.note('stored', await s.members('presence-s'));
       },
     },
     {

@@ -7,10 +7,10 @@ import { tool } from '../../support/tools.mjs';
 import { folder } from './programs.mjs';
 
 /** `{key, cert, keyPath, certPath}`; with a passphrase the key is encrypted. */
-export async function certificate({ passphrase, name = '/CN=localhost' } = {}) {
+export async function certificate({ passphrase, names = 'DNS:localhost,IP:127.0.0.1' } = {}) {
   const made = folder();
   const [keyPath, certPath] = [path.join(made, 'key.pem'), path.join(made, 'cert.pem')];
   const secret = passphrase ? ['-passout', `pass:${passphrase}`] : ['-nodes'];
-  await run(tool('openssl'), ['req', '-x509', '-newkey', 'rsa:2048', '-days', '2', '-subj', name, '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', keyPath, '-out', certPath, ...secret]);
+  await run(tool('openssl'), ['req', '-x509', '-newkey', 'rsa:2048', '-days', '2', '-subj', '/CN=parity', '-addext', `subjectAltName=${names}`, '-keyout', keyPath, '-out', certPath, ...secret]);
   return { keyPath, certPath, key: readFileSync(keyPath), cert: readFileSync(certPath) };
 }

@@ -1,5 +1,6 @@
 // A real redis-server of the tests' own, and a client to it.
 
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Redis as Client } from 'ioredis';
 import { freePort } from '../../support/ports.mjs';
@@ -41,4 +42,14 @@ export class Redis {
     await client.subscribe(channel);
     return { messages, stop: () => client.disconnect() };
   }
+}
+
+/** A sentinel that watches the redis-server at `port` under the name mymaster: `{port, stop}`. */
+export async function sentinel(watched) {
+  const port = await freePort();
+  const file = path.join(folder(), 'sentinel.conf');
+  writeFileSync(file, `bind 127.0.0.1\nport ${port}\nsentinel monitor mymaster 127.0.0.1 ${watched} 1\n`);
+  const process = new Process('sentinel', tool('redis-server'), [file, '--sentinel'], { cwd: path.dirname(file) });
+  await process.ready('its first look at the master', () => /\+monitor master/.test(process.output));
+  return { port, stop: () => process.stop('SIGKILL') };
 }

@@ -70,7 +70,7 @@ export class Scene {
     const client = new Client(label, options.url ?? this.url, options);
     this.clients.push(client);
     await (takesOver ? client.upgraded() : client.opened());
-    if (takesOver && client.isOpen) return client;
+    if (takesOver) return client;
     if (!client.socketId) throw new Error(`${label} was not connected: ${JSON.stringify(client.closed)}`);
     this.name(client.socketId, `<${label}>`);
     if (marked) {
