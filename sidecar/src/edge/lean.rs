@@ -162,7 +162,8 @@ impl Lean {
     pub async fn answer(&self, request: Request<Body>) -> Response {
         let (mut parts, body) = request.into_parts();
         let query = Query::parse(parts.uri.query().unwrap_or_default());
-        if verify::is_upgrade(&parts) {
+        // Where websockets are off, nobody looks at what a request would like to become.
+        if self.0.config.websocket && verify::is_upgrade(&parts) {
             return self.upgrade(&mut parts, &query);
         }
         if parts.method == Method::OPTIONS && query.generation() == Generation::V4 {
