@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup build build-ext lint fmt test-rust test-ext test-package test-laravel test-e2e test-demo clean
+.PHONY: help demo test setup build build-ext lint fmt test-rust test-ext test-package test-laravel test-parity test-e2e test-demo clean
 
 # One target folder for all parts, so that nothing is built twice.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
@@ -59,6 +59,10 @@ test-package: build build-ext ## the Composer package: phpunit without and with 
 test-laravel: build ## the package and the extension on Laravel 10 and 13, in Debian trees that are unpacked when first needed (root)
 	@scripts/test-laravel.sh trixie sid
 
+test-parity: build ## the real laravel-echo-server and rustecho side by side, and docs/compatibility.md
+	@scripts/npm-ci.sh tests/parity
+	cd tests/parity && npm test
+
 test-e2e: build build-ext ## everything real, end to end: Laravel, nginx, Redis, laravel-echo 1 and 2, Chromium
 	@scripts/npm-ci.sh tests
 	cd tests && npm test
@@ -68,4 +72,4 @@ test-demo: ## make demo CHECK=1
 
 clean: ## remove what was built and what the demo left; not the installed packages
 	cargo clean
-	rm -rf var demo/node_modules tests/node_modules sidecar/client/node_modules
+	rm -rf var demo/node_modules tests/node_modules tests/parity/node_modules sidecar/client/node_modules

@@ -14,9 +14,9 @@ for what in "$@"; do
     sidecar)
       # The browser clients that the sidecar serves are embedded when they are there; without node it builds without them.
       if command -v npm >/dev/null; then scripts/npm-ci.sh sidecar/client; fi
-      packages+=(-p rustecho-sidecar)
+      packages+=(rustecho-sidecar)
       ;;
-    ext) packages+=(-p rustecho) ;;
+    ext) packages+=(rustecho) ;;
     *)
       echo "build.sh: there is no '$what'; name sidecar, ext or both" >&2
       exit 2
@@ -25,4 +25,6 @@ for what in "$@"; do
 done
 [ ${#packages[@]} -gt 0 ] || { echo "build.sh: name sidecar, ext or both" >&2; exit 2; }
 
-exec cargo build --release "${packages[@]}"
+# One by one: built together the two would share features of their dependencies, and everything would be built again when one of
+# them is built alone.
+for package in "${packages[@]}"; do cargo build --release -p "$package"; done

@@ -11,8 +11,9 @@
 //! Nothing happens when the module is loaded: php-fpm does that in its master process, before it forks. No request leaves
 //! anything behind but the connection. A panic anywhere in here reaches PHP as an `Error`, not as a crash.
 
-// The macros of ext-php-rs drop lifetimes from the types of parameters, and a parameter's name is part of PHP's interface.
-#![allow(elided_lifetimes_in_paths, non_snake_case)]
+// The macros of ext-php-rs drop lifetimes from the types of parameters and make a function without documentation; a
+// parameter's name is part of PHP's interface.
+#![allow(elided_lifetimes_in_paths, missing_docs, non_snake_case)]
 
 mod clients;
 mod engine;

@@ -8,6 +8,7 @@ use std::{fmt, net::IpAddr, sync::Arc};
 
 use axum::body::Body;
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 use serde_json::Value;
@@ -41,6 +42,14 @@ impl Edge {
                 tokio::runtime::Handle::current(),
             )),
             EdgeKind::Socketioxide => Self::Oxide(oxide::Oxide::new(config, sessions)),
+        }
+    }
+
+    /// What has to be awaited, before the sockets are closed one by one, so that clients come back by themselves.
+    pub fn close_all(&self) -> BoxFuture<'static, ()> {
+        match self {
+            Self::Lean(_) => Box::pin(std::future::ready(())), // its sockets end their connections as clients expect
+            Self::Oxide(edge) => edge.close_all(),
         }
     }
 

@@ -38,7 +38,7 @@ async fn start(arguments: &StartArgs) -> anyhow::Result<ExitCode> {
         Err(status) => return Ok(status),
     };
     // 5. The log.
-    log_to_standard_error(flavour);
+    log_to_standard_error(flavour, config.dev_mode);
     // 6. The ports.
     let settings = config.clone();
     let bound = Bound::open(config).await?;
@@ -76,10 +76,12 @@ fn reload(certificate: &Certificate) -> Hangup {
 }
 
 /// `RUSTECHO_LOG` chooses what is logged (`debug`, `rustecho_sidecar::auth=trace`, …), `RUSTECHO_LOG_FORMAT=json` how. In the
-/// place of laravel-echo-server, which was silent while all went well, only warnings are logged unless it is set.
-fn log_to_standard_error(flavour: Flavour) {
+/// place of laravel-echo-server, which was silent while all went well, only warnings are logged unless it is set; and in its
+/// `devMode`, which prints the same facts in the lines that people grep for, only errors.
+fn log_to_standard_error(flavour: Flavour, dev_mode: bool) {
     let default = match flavour {
         Flavour::Ours => "info",
+        Flavour::LaravelEchoServer if dev_mode => "error",
         Flavour::LaravelEchoServer => "warn",
     };
     let filter = EnvFilter::try_from_env("RUSTECHO_LOG").unwrap_or_else(|_| EnvFilter::new(default));

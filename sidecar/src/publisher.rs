@@ -49,6 +49,8 @@ pub struct Publish<'a> {
     pub data: &'a RawValue,
     /// The socket id that shall not get it.
     pub except: Option<&'a str>,
+    /// What its channel was called where it came from, when that is not its name: in Redis it has a prefix. Only for `devMode`.
+    pub came_as: Option<&'a str>,
 }
 
 /// Why an event was not accepted.
@@ -141,7 +143,10 @@ impl Publisher {
             return Ok(0);
         }
         self.accepted(publish.source).add();
-        self.dev.event(&publish.channels.join(", "), publish.event);
+        match publish.came_as {
+            Some(channel) => self.dev.event(channel, publish.event),
+            None => self.dev.event(&publish.channels.join(", "), publish.event),
+        }
         let mut taken = 0;
         for channel in &channels {
             if let Ok(name) = RawValue::from_string(quote(channel.as_str())) {
@@ -227,7 +232,15 @@ mod tests {
     }
 
     fn publish<'a>(channels: &[&'a str], event: &'a str, data: &'a RawValue) -> Publish<'a> {
-        Publish { source: Source::Http, id: None, channels: channels.to_vec(), event, data, except: None }
+        Publish {
+            source: Source::Http,
+            id: None,
+            channels: channels.to_vec(),
+            event,
+            data,
+            except: None,
+            came_as: None,
+        }
     }
 
     fn raw(json: &str) -> Box<RawValue> {

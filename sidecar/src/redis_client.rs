@@ -14,6 +14,8 @@ use redis::{
 
 use crate::config::{RedisConfig, RedisNodes, RedisTls};
 
+mod encrypted;
+
 /// The longest a connection attempt may take.
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -78,7 +80,7 @@ pub async fn commands(settings: &RedisConfig) -> RedisResult<Commands> {
             AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(Some(ANSWER));
         let mut last = no_node();
         for client in clients(settings).await? {
-            match client.get_multiplexed_async_connection_with_config(&timeouts).await {
+            match for_commands(settings, &client, &timeouts).await {
                 Ok(connection) => return Ok(Commands::Server(connection)),
                 Err(error) => last = error,
             }
@@ -96,7 +98,7 @@ pub async fn subscribe(settings: &RedisConfig, pattern: &str) -> RedisResult<Pub
     let connecting = async {
         let mut last = no_node();
         for client in clients(settings).await? {
-            match client.get_async_pubsub().await {
+            match for_messages(settings, &client).await {
                 Ok(mut subscription) => {
                     subscription.psubscribe(pattern).await?;
                     return Ok(subscription);
@@ -107,6 +109,27 @@ pub async fn subscribe(settings: &RedisConfig, pattern: &str) -> RedisResult<Pub
         Err(last)
     };
     tokio::time::timeout(CONNECT, connecting).await.unwrap_or_else(|_| Err(timed_out(NOT_CONNECTED)))
+}
+
+async fn for_commands(
+    settings: &RedisConfig,
+    client: &Client,
+    timeouts: &AsyncConnectionConfig,
+) -> RedisResult<MultiplexedConnection> {
+    let Some(stream) = encrypted::connect(settings, client).await? else {
+        return client.get_multiplexed_async_connection_with_config(timeouts).await;
+    };
+    let login = client.get_connection_info().redis_settings();
+    let (connection, driver) = MultiplexedConnection::new_with_config(login, stream, timeouts.clone()).await?;
+    tokio::spawn(driver); // ends with the connection
+    Ok(connection)
+}
+
+async fn for_messages(settings: &RedisConfig, client: &Client) -> RedisResult<PubSub> {
+    match encrypted::connect(settings, client).await? {
+        Some(stream) => PubSub::new(client.get_connection_info().redis_settings(), stream).await,
+        None => client.get_async_pubsub().await,
+    }
 }
 
 const NOT_CONNECTED: &str = "no connection within 5 s";

@@ -138,6 +138,7 @@ impl Bound {
             let source = RedisSource { settings, publisher, counters, dev };
             parts.spawn(source.run(redis_up, stopping.clone()));
         }
+        let close_edge = edge.close_all();
         let app = http::App { config: config.clone(), edge, api };
         parts.spawn(http::serve(self.tcp, self.certificate, app, stopping));
         tokio::spawn(async move {
@@ -149,8 +150,9 @@ impl Bound {
         shutdown.await;
         tracing::info!(grace_ms = config.grace.as_millis() as u64, "stopping");
         stop.send_replace(true);
-        clients.close_all();
         let finish = async {
+            close_edge.await;
+            clients.close_all();
             let parts = async { while parts.join_next().await.is_some() {} };
             // At the same time: whoever hangs on to its connection shall not keep presence members where they are.
             tokio::join!(parts, store.close());

@@ -4,6 +4,6 @@ mod client;
 mod key;
 mod server;
 
-pub use client::client_config;
+pub use client::{client_config, trusting};
 pub use key::KeyError;
 pub use server::{Certificate, TlsError};

@@ -5,7 +5,9 @@ import { until, within } from './wait.mjs';
 
 const STOP_MS = 15_000;
 const running = new Set();
-process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+// nginx and php-fpm end their workers on SIGTERM; after SIGKILL those would stay
+process.on('exit', () => running.forEach((child) => child.kill('SIGTERM')));
+['SIGINT', 'SIGTERM', 'SIGHUP'].forEach((signal) => process.once(signal, () => process.exit(1)));
 
 export class Process {
   /** `name` is for messages. The child's output is in `output`, standard error included. */

@@ -13,6 +13,7 @@ import { Sidecar } from './sidecar.mjs';
 /** `config` is merged into the sidecar's, `environment` into the application's, `ini` into PHP's. */
 export async function startStack({ config = {}, environment = {}, ini = {} } = {}) {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'rustecho-e2e-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   const started = [];
   const keep = (part) => (started.unshift(part), part);
   const stop = async () => {

@@ -15,7 +15,7 @@ export const CHROMIUM = process.env.RUSTECHO_TEST_CHROMIUM ?? '/usr/bin/chromium
 export const LARAVEL = '/usr/share/php/Illuminate';
 export const PHP_FPM = onPath('php-fpm8.2', 'php-fpm', 'php-fpm8.4', 'php-fpm8.3');
 
-const BUILD = 'cargo build --release -p rustecho-sidecar -p rustecho';
+const BUILD = 'scripts/build.sh sidecar ext';
 const APT = 'scripts/setup.sh test';
 const NEEDS = {
   sidecar: () => existsSync(SIDECAR) || `${SIDECAR} not found: ${BUILD}`,

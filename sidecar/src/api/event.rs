@@ -30,6 +30,7 @@ impl Event {
             event: &self.name,
             data: &self.data,
             except: self.socket_id.as_deref(),
+            came_as: None,
         }
     }
 }

@@ -55,7 +55,7 @@ pub(super) fn from_client(auth: &Value) -> Result<FromClient, NoHeaders> {
         Value::Null | Value::Object(_) => None,
     };
     match auth.get("headers") {
-        None | Some(Value::Null) | Some(Value::Bool(false)) => Ok(Vec::new()),
+        None | Some(Value::Null | Value::Bool(false)) => Ok(Vec::new()),
         Some(Value::String(empty)) if empty.is_empty() => Ok(Vec::new()),
         Some(Value::Number(zero)) if zero.as_f64() == Some(0.0) => Ok(Vec::new()),
         Some(Value::Object(map)) => {
@@ -130,28 +130,28 @@ mod tests {
     use crate::edge::Generation;
     use serde_json::json;
 
-    fn built(auth: Value, cookie: Option<&str>) -> Result<HeaderMap, String> {
+    fn built(auth: &Value, cookie: Option<&str>) -> Result<HeaderMap, String> {
         let mut headers = HeaderMap::new();
         if let Some(cookie) = cookie {
             headers.insert("cookie", cookie.parse().unwrap());
         }
         let handshake = Handshake { headers, peer: Some([10, 0, 0, 9].into()), generation: Generation::V3 };
-        build(from_client(&auth).unwrap(), &handshake, None)
+        build(from_client(auth).unwrap(), &handshake, None)
     }
 
     #[test]
     fn the_visitors_cookie_goes_along_unless_the_client_gives_one() {
-        assert_eq!(built(json!({}), Some("a=1")).unwrap()["cookie"], "a=1");
-        assert_eq!(built(json!({"headers": {"Cookie": "b=2"}}), Some("a=1")).unwrap()["cookie"], "b=2");
-        assert_eq!(built(json!({"headers": {"cookie": "b=2"}}), Some("a=1")).unwrap()["cookie"], "a=1");
-        assert_eq!(built(json!({"headers": {"cookie": "b=2"}}), None).unwrap()["cookie"], "b=2");
+        assert_eq!(built(&json!({}), Some("a=1")).unwrap()["cookie"], "a=1");
+        assert_eq!(built(&json!({"headers": {"Cookie": "b=2"}}), Some("a=1")).unwrap()["cookie"], "b=2");
+        assert_eq!(built(&json!({"headers": {"cookie": "b=2"}}), Some("a=1")).unwrap()["cookie"], "a=1");
+        assert_eq!(built(&json!({"headers": {"cookie": "b=2"}}), None).unwrap()["cookie"], "b=2");
     }
 
     #[test]
     fn a_client_cannot_choose_host_method_or_address() {
         let auth = json!({"headers": {"Host": "evil", "X-Forwarded-Host": "evil", "X-HTTP-Method-Override": "DELETE",
             "Content-Length": "0", "Transfer-Encoding": "chunked", "Authorization": "Bearer t", "X-Requested-With": "no"}});
-        let headers = built(auth, None).unwrap();
+        let headers = built(&auth, None).unwrap();
         assert_eq!(headers["authorization"], "Bearer t");
         assert_eq!(headers["x-requested-with"], "XMLHttpRequest");
         assert_eq!(headers.len(), 3, "{headers:?}");
@@ -159,10 +159,10 @@ mod tests {
 
     #[test]
     fn odd_header_values_become_text_and_impossible_ones_stop_the_question() {
-        let headers = built(json!({"headers": {"X-N": 5, "X-L": ["a", "b"], "X-O": {}}}), None).unwrap();
+        let headers = built(&json!({"headers": {"X-N": 5, "X-L": ["a", "b"], "X-O": {}}}), None).unwrap();
         assert_eq!((&headers["x-n"], &headers["x-l"]), (&"5".parse().unwrap(), &"a, b".parse().unwrap()));
-        assert!(built(json!({"headers": {"X": "a\r\nEvil: 1"}}), None).is_err());
-        assert!(built(json!({"headers": {"X Y": "a"}}), None).is_err());
+        assert!(built(&json!({"headers": {"X": "a\r\nEvil: 1"}}), None).is_err());
+        assert!(built(&json!({"headers": {"X Y": "a"}}), None).is_err());
         assert_eq!(from_client(&json!({"headers": "text"})), Err(NoHeaders));
         assert_eq!(from_client(&json!({"headers": 0})), Ok(vec![]));
         assert_eq!(from_client(&json!("text")), Ok(vec![]));

@@ -162,7 +162,8 @@ impl Lean {
     pub async fn answer(&self, request: Request<Body>) -> Response {
         let (mut parts, body) = request.into_parts();
         let query = Query::parse(parts.uri.query().unwrap_or_default());
-        if verify::is_upgrade(&parts) {
+        // Where websockets are off, nobody looks at what a request would like to become.
+        if self.0.config.websocket && verify::is_upgrade(&parts) {
             return self.upgrade(&mut parts, &query);
         }
         if parts.method == Method::OPTIONS && query.generation() == Generation::V4 {
@@ -215,7 +216,8 @@ impl Lean {
             let bound = lean.0.bounds.upgrade;
             let Ok(Ok(upgraded)) = tokio::time::timeout(bound, upgrade).await else { return };
             let (pipe, ahead) = Pipe::new(upgraded);
-            let reader = Reader::new(pipe, ahead, lean.0.config.max_payload);
+            let reader = Reader::new(pipe, &ahead, lean.0.config.max_payload);
+            drop(ahead);
             match session {
                 Some(conn) => websocket::upgrade(conn, reader).await,
                 None => lean.open_websocket(handshake, format, reader),

@@ -5,6 +5,7 @@
 use std::{convert::Infallible, future::ready, sync::Arc};
 
 use axum::body::Body;
+use futures_util::future::BoxFuture;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use serde::{Serialize, Serializer, ser::SerializeTuple};
@@ -25,6 +26,7 @@ use crate::{config::Config, server::PeerAddress};
 
 /// Serves Socket.IO by socketioxide.
 pub struct Oxide {
+    io: SocketIo,
     service: BoxCloneSyncService<Request<Incoming>, Response<Body>, Infallible>,
 }
 
@@ -51,7 +53,13 @@ impl Oxide {
             let service = service.clone();
             async move { service.oneshot(request).await.map(|response| response.map(Body::new)) }
         });
-        Self { service: BoxCloneSyncService::new(service) }
+        Self { io, service: BoxCloneSyncService::new(service) }
+    }
+
+    /// Ends every connection. A socket's own `close` sends a DISCONNECT packet, after which a client does not come back.
+    pub fn close_all(&self) -> BoxFuture<'static, ()> {
+        let io = self.io.clone();
+        Box::pin(async move { io.close().await })
     }
 
     /// Answers a request below the Socket.IO path.

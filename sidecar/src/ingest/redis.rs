@@ -28,6 +28,40 @@ struct Message<'a> {
     socket: Value,
 }
 
+impl<'a> Message<'a> {
+    /// Reads an object; none of anything else.
+    fn parse(payload: &'a [u8]) -> Option<Self> {
+        // serde would take a list for the fields in their order.
+        payload.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(payload).ok())?
+    }
+}
+
+/// The channel without the prefix. A prefix with `*` or `?` in it works as a pattern, and what it matched is cut off by its
+/// length, as laravel-echo-server had it.
+fn without_prefix<'a>(full_name: &'a str, prefix: &str) -> &'a str {
+    full_name.strip_prefix(prefix).unwrap_or_else(|| {
+        let cut = full_name.char_indices().nth(prefix.chars().count());
+        cut.map_or("", |(at, _)| &full_name[at..])
+    })
+}
+
+/// How often a subscription is tried out.
+const PING: Duration = Duration::from_secs(5);
+/// How long the answer may take.
+const PONG: Duration = Duration::from_secs(5);
+
+/// Waits until the server at the other end stops answering: one that hangs, or whose machine is gone, closes nothing.
+async fn silence(mut pings: redis::aio::PubSubSink) -> redis::RedisError {
+    loop {
+        tokio::time::sleep(PING).await;
+        match tokio::time::timeout(PONG, pings.ping::<redis::Value>()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => return error,
+            Err(_) => return (redis::ErrorKind::Io, "no answer to a ping within 5 s").into(),
+        }
+    }
+}
+
 /// Listens to Redis and publishes what arrives.
 pub struct RedisSource {
     /// How to reach it.
@@ -75,8 +109,8 @@ impl RedisSource {
         lost_since: &mut Option<Instant>,
     ) -> redis::RedisError {
         let pattern = format!("{}*", self.settings.key_prefix);
-        let mut subscription = match redis_client::subscribe(&self.settings, &pattern).await {
-            Ok(subscription) => subscription,
+        let (pings, mut messages) = match redis_client::subscribe(&self.settings, &pattern).await {
+            Ok(subscription) => subscription.split(),
             Err(error) => return error,
         };
         backoff.reset();
@@ -87,17 +121,22 @@ impl RedisSource {
             tracing::info!(redis = ?self.settings.nodes, pattern, "listening to Redis");
         }
         ready.send_replace(true);
-        let mut messages = subscription.on_message();
-        while let Some(message) = messages.next().await {
-            self.message(message.get_channel_name(), message.get_payload_bytes());
-            tokio::task::consume_budget().await; // a flood on Redis must not starve the sockets
+        let receiving = async {
+            while let Some(message) = messages.next().await {
+                self.message(message.get_channel_name(), message.get_payload_bytes());
+                tokio::task::consume_budget().await; // a flood on Redis must not starve the sockets
+            }
+            redis::RedisError::from((redis::ErrorKind::Io, "the connection was closed"))
+        };
+        tokio::select! {
+            error = receiving => error,
+            error = silence(pings) => error,
         }
-        redis::RedisError::from((redis::ErrorKind::Io, "the connection was closed"))
     }
 
-    fn message(&self, channel: &str, payload: &[u8]) {
-        let channel = channel.strip_prefix(&self.settings.key_prefix).unwrap_or(channel);
-        let Ok(message) = serde_json::from_slice::<Message<'_>>(payload) else {
+    fn message(&self, full_name: &str, payload: &[u8]) {
+        let channel = without_prefix(full_name, &self.settings.key_prefix);
+        let Some(message) = Message::parse(payload) else {
             self.counters.refused_redis_messages.add();
             self.dev.no_json();
             self.publisher.say_refused(Source::Redis, channel, "it is not JSON with an event name in `event`");
@@ -110,8 +149,50 @@ impl RedisSource {
             event: &message.event,
             data: message.data.unwrap_or(RawValue::NULL),
             except: message.socket.as_str().filter(|socket| !socket.is_empty()),
+            came_as: Some(full_name),
         };
         // A refusal has been counted and logged at the door; Redis has nobody to tell it to.
         let _ = self.publisher.publish(&publish);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prefix_is_cut_off_by_its_length_even_when_it_is_a_pattern() {
+        assert_eq!(without_prefix("app_orders", "app_"), "orders");
+        assert_eq!(without_prefix("orders", ""), "orders");
+        assert_eq!(without_prefix("äpp_orders", "?pp_"), "orders");
+        assert_eq!(without_prefix("abc", "*?????"), "");
+    }
+
+    fn read(payload: &str) -> Option<(String, Option<String>, Option<String>)> {
+        let message = Message::parse(payload.as_bytes())?;
+        let data = message.data.map(|data| data.get().to_owned());
+        Some((message.event, data, message.socket.as_str().map(str::to_owned)))
+    }
+
+    #[test]
+    fn the_messages_of_every_laravel_are_understood() {
+        let event = |data: Option<&str>, socket: Option<&str>| {
+            Some(("E".to_owned(), data.map(str::to_owned), socket.map(str::to_owned)))
+        };
+        assert_eq!(read(r#"{"event":"E","data":{"n":1.0},"socket":"a"}"#), event(Some(r#"{"n":1.0}"#), Some("a")));
+        assert_eq!(read(r#" {"event":"E","data":{"socket":"a"}} "#), event(Some(r#"{"socket":"a"}"#), None));
+        assert_eq!(read(r#"{"event":"E","data":[],"socket":null,"other":{}}"#), event(Some("[]"), None));
+        assert_eq!(read(r#"{"event":"E"}"#), event(None, None));
+        assert_eq!(read(r#"{"event":"E","socket":7}"#), event(None, None));
+    }
+
+    #[test]
+    fn anything_else_is_no_event() {
+        let updated = r#"{"event":{"channel":"presence-x:members","members":[]}}"#;
+        for payload in
+            ["", "null", "5", r#""str""#, "[]", r#"["a"]"#, r#"["a",1,"b"]"#, "{}", r#"{"data":1}"#, "{", updated]
+        {
+            assert_eq!(read(payload), None, "{payload}");
+        }
     }
 }

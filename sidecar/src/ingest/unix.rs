@@ -251,6 +251,7 @@ impl Peer {
             event: event.event,
             data,
             except: Some(event.socket).filter(|socket| !socket.is_empty()),
+            came_as: None,
         };
         match self.publisher.publish(&publish) {
             Ok(subscribers) if event.receipt => {

@@ -2,7 +2,10 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use ::http::{Request, Response};
+use ::http::{
+    Request, Response,
+    header::{CONNECTION, UPGRADE},
+};
 use axum::body::Body;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -94,7 +97,11 @@ where
         let app = app.clone();
         async move {
             request.extensions_mut().insert(PeerAddress(peer.to_canonical()));
-            Ok::<_, std::convert::Infallible>(app.answer(request).await)
+            if app.is_stray(&request) {
+                tokio::time::sleep(STRAY).await;
+                return Err(Dropped);
+            }
+            Ok(app.answer(request).await)
         }
     });
     let connection = http1::Builder::new()
@@ -116,11 +123,31 @@ where
     }
 }
 
+/// After which a websocket that asks for something else than Socket.IO is dropped, as it always was.
+const STRAY: Duration = Duration::from_secs(1);
+
+/// A request that gets no answer.
+#[derive(Debug, thiserror::Error)]
+#[error("a websocket on a path that is not Socket.IO's")]
+struct Dropped;
+
 impl App {
+    /// Whether a request asks for a websocket where there is none.
+    fn is_stray(&self, request: &Request<Incoming>) -> bool {
+        let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let asks = |value: &str| value.split(',').any(|token| token.trim().eq_ignore_ascii_case("upgrade"));
+        header(UPGRADE).is_some_and(|what| what.eq_ignore_ascii_case("websocket"))
+            && header(CONNECTION).is_some_and(asks)
+            && self.below_socketio(request.uri().path()).is_none()
+    }
+
+    /// What follows the Socket.IO path and its slash.
+    fn below_socketio<'a>(&self, path: &'a str) -> Option<&'a str> {
+        path.strip_prefix(self.config.socketio.path.as_str())?.strip_prefix('/')
+    }
+
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
-        let base = &self.config.socketio.path;
-        let below = request.uri().path().strip_prefix(base.as_str()).and_then(|rest| rest.strip_prefix('/'));
-        match below {
+        match self.below_socketio(request.uri().path()) {
             Some("") => self.edge.answer(request).await,
             Some(file)
                 if self.config.socketio.serve_client && request.uri().query().is_none_or(|q| !q.contains("EIO=")) =>

@@ -104,7 +104,7 @@ async fn transports_and_upgrades_follow_the_settings() {
     assert!(session.opening.text().contains("\"upgrades\":[]"), "{:?}", session.opening);
     assert!(session.opening.header("set-cookie").unwrap().starts_with("me="));
     let (_, answer) = Ws::ask(server.address, "EIO=3&transport=websocket", "").await;
-    assert_eq!((answer.status, answer.text()), (400, "Transport unknown"));
+    assert_eq!((answer.status, answer.text()), (400, "{\"code\":0,\"message\":\"Transport unknown\"}"));
 
     let server = Server::with(|config, _, _| {
         config.polling = false;

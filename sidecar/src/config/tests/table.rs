@@ -47,7 +47,7 @@ fn samples() -> Vec<(&'static str, Value, &'static str)> {
         ("unixSocket.mode", json!("0600"), "600"),
         ("unixSocket.group", json!("www-data"), "www-data"),
         ("unixSocket.allowedUids", json!([33, 0]), "33,0"),
-        ("edge", json!("lean"), "lean"),
+        ("edge", json!("socketioxide"), "socketioxide"),
         ("graceMs", json!(0), "0"),
         ("limits.channelNameBytes", json!(1), "1"),
         ("limits.eventNameBytes", json!(2), "2"),

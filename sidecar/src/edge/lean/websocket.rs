@@ -61,15 +61,15 @@ pub(super) fn accept(parts: &Parts) -> Option<Response> {
 pub(super) struct Reader {
     pub(super) pipe: Arc<Pipe>,
     decoder: Decoder,
-    /// What hyper had read beyond the handshake.
-    ahead: Bytes,
+    /// What hyper had read beyond the handshake. A copy: even an empty piece of hyper's buffer would pin all of it.
+    ahead: Vec<u8>,
     /// The decoder may hold whole frames: those behind the one that ended a probe.
     behind: bool,
 }
 
 impl Reader {
-    pub(super) fn new(pipe: Pipe, ahead: Bytes, max_payload: usize) -> Self {
-        Self { pipe: Arc::new(pipe), decoder: Decoder::new(max_payload), ahead, behind: false }
+    pub(super) fn new(pipe: Pipe, ahead: &[u8], max_payload: usize) -> Self {
+        Self { pipe: Arc::new(pipe), decoder: Decoder::new(max_payload), ahead: ahead.to_vec(), behind: false }
     }
 
     /// Reads once and hands on what came. Ready with false at the end of the stream.
@@ -79,7 +79,7 @@ impl Reader {
         each: &mut dyn FnMut(Incoming<'_>) -> bool,
     ) -> Poll<io::Result<Result<bool, Violation>>> {
         if !self.ahead.is_empty() {
-            let mut ahead = std::mem::take(&mut self.ahead).to_vec();
+            let mut ahead = std::mem::take(&mut self.ahead);
             return Poll::Ready(Ok(self.decoder.feed(&mut ahead, each).map(|()| true)));
         }
         if std::mem::take(&mut self.behind) {
@@ -209,19 +209,15 @@ pub(super) async fn upgrade(conn: Arc<Conn>, mut reader: Reader) {
     close_unused(&conn, &reader.pipe).await;
 }
 
-/// Waits for `2probe`, answers, and waits for `5`.
+/// Waits for `2probe`, answers, and waits for `5`; a client may leave the question out.
 async fn probe(conn: &Conn, reader: &mut Reader) -> bool {
     let mut outcome = None;
-    let mut answered = false;
     while outcome.is_none() {
         let mut to_write = None;
         let read = std::future::poll_fn(|context| {
             reader.poll_read(context, &mut |incoming| {
-                match probe_step(&incoming, answered) {
-                    ControlFlow::Continue(reply) => {
-                        answered |= reply.is_some();
-                        to_write = reply.or(to_write.take());
-                    }
+                match probe_step(&incoming) {
+                    ControlFlow::Continue(reply) => to_write = reply.or(to_write.take()),
                     ControlFlow::Break(upgraded) => outcome = Some(upgraded),
                 }
                 outcome.is_none()
@@ -246,11 +242,11 @@ async fn probe(conn: &Conn, reader: &mut Reader) -> bool {
     outcome == Some(true)
 }
 
-fn probe_step(incoming: &Incoming<'_>, answered: bool) -> ControlFlow<bool, Option<Bytes>> {
+fn probe_step(incoming: &Incoming<'_>) -> ControlFlow<bool, Option<Bytes>> {
     match incoming {
         Incoming::Text(text) => match engine::decode_text(crate::edge::Generation::V4, text) {
             Some(engine::Incoming::Ping(PROBE)) => ControlFlow::Continue(Some(engine::PONG_PROBE)),
-            Some(engine::Incoming::Upgrade) if answered => ControlFlow::Break(true),
+            Some(engine::Incoming::Upgrade) => ControlFlow::Break(true),
             _ => ControlFlow::Break(false),
         },
         Incoming::Ping(_) | Incoming::Pong => ControlFlow::Continue(None),
