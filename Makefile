@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup build build-ext lint fmt test-rust test-ext test-package test-laravel test-parity test-e2e test-demo clean
+.PHONY: help demo test setup build build-ext install-ext uninstall-ext lint fmt test-rust test-ext test-package test-laravel test-parity test-e2e test-demo clean
 
 # One target folder for all parts, so that nothing is built twice.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
@@ -34,6 +34,12 @@ build: ## the sidecar: target/release/rustecho
 build-ext: ## the PHP extension: target/release/librustecho.so (needs php-dev and libclang-dev)
 	@scripts/build.sh ext
 
+install-ext: ## build the extension for the machine's PHPs and enable it, cli and php-fpm (root)
+	@scripts/install-ext.sh
+
+uninstall-ext: ## disable and remove it; the package goes on with pure PHP (root)
+	@scripts/install-ext.sh --uninstall
+
 fmt: ## format the Rust code
 	cargo fmt --all
 
@@ -43,7 +49,7 @@ lint: ## rustfmt, clippy, phpcs, shellcheck: no warning is let through
 	cargo clippy -p rustecho --all-targets -- -D warnings
 	cd composer-package && phpcs -q
 	phpcs -q --standard=PSR12 --extensions=php demo/app/app
-	shellcheck scripts/*.sh .ci/run php-ext/tests/run.sh
+	shellcheck scripts/*.sh .ci/run php-ext/tests/*.sh
 
 test-rust: ## unit and property tests of wire and sidecar; needs no PHP, Redis or node
 	cargo test --quiet

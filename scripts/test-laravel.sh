@@ -21,5 +21,6 @@ for suite in "$@"; do
   scripts/laravel-tree.sh run "$suite" sh -c \
     'cd composer-package && php -d extension="$RUSTECHO_EXTENSION" /usr/bin/phpunit --exclude-group nginx'
   scripts/laravel-tree.sh run "$suite" php-ext/tests/run.sh
+  scripts/laravel-tree.sh run "$suite" php-ext/tests/install.sh "$RUSTECHO_EXTENSION" | tail -1
   scripts/laravel-tree.sh run "$suite" composer-package/tests/composer-require.sh | tail -1
 done

@@ -11,6 +11,7 @@ use Rustecho\InvalidOption;
 use Rustecho\Laravel\Publishers\PublisherFactory;
 use Rustecho\Laravel\Publishers\StreamPublisher;
 use Rustecho\Laravel\Settings;
+use Rustecho\Laravel\Version;
 
 /** Says which road events take from here, and whether the sidecar answers. */
 final class StatusCommand extends Command
@@ -34,6 +35,7 @@ final class StatusCommand extends Command
         }
         $this->line('driver:    ' . $this->laravel['config']->get('broadcasting.default') . " (looking at the connection $name)");
         $this->line('transport: ' . $settings->transport . ', which is ' . $this->road($settings));
+        $this->line('package:   ' . Version::PACKAGE . ' in Laravel ' . $this->laravel->version());
         $this->line('extension: ' . (phpversion('rustecho') ?: 'not loaded') . ' in php ' . PHP_VERSION . ' ' . PHP_SAPI);
         $this->line('socket:    ' . $settings->socketPath());
 
@@ -47,12 +49,16 @@ final class StatusCommand extends Command
             $welcome = (new StreamPublisher($settings, new NullLogger()))->hello();
         } catch (Exception $error) {
             $this->error('sidecar:   ' . $error->getMessage());
+            $this->line('php artisan rustecho:doctor looks for the reason.');
 
             return self::FAILURE;
         }
         $microseconds = intdiv(hrtime(true) - $start, 1_000);
         $this->info("sidecar:   {$welcome['sidecar']} answered in $microseconds µs, protocol {$welcome['oldest']} to "
             . "{$welcome['newest']}, events up to {$welcome['max_data']} bytes");
+        if (! Version::fits($welcome['sidecar'], Version::PACKAGE)) {
+            $this->warn("The sidecar is {$welcome['sidecar']}, the package " . Version::PACKAGE . ': install one release of both.');
+        }
 
         return self::SUCCESS;
     }

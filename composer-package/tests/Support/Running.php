@@ -22,10 +22,17 @@ final class Running
         $this->log = (string) tempnam(sys_get_temp_dir(), 'rustecho-log-');
         $output = ['file', $this->log, 'a'];
         $pipes = [];
-        $process = proc_open($command, [['file', '/dev/null', 'r'], $output, $output], $pipes, $folder, $env + getenv());
+        // A process group of its own: PHP's web server does not take its workers along.
+        $input = ['file', '/dev/null', 'r'];
+        $process = proc_open(['setsid', ...$command], [$input, $output, $output], $pipes, $folder, $env + getenv());
         $this->process = $process ?: throw new RuntimeException('cannot run ' . implode(' ', $command));
         $owner = getmypid();
-        register_shutdown_function(fn () => getmypid() === $owner && $this->end(SIGKILL));
+        register_shutdown_function(function () use ($owner): void {
+            if (getmypid() === $owner) {
+                $this->end(SIGKILL);
+                @unlink($this->log);
+            }
+        });
     }
 
     public function output(): string
@@ -72,14 +79,16 @@ final class Running
         posix_kill($this->pid(), $signal);
     }
 
-    /** Sends the signal and waits until it is gone. */
+    /** Sends the signal to it and to all that it started, and waits until they are gone. */
     public function end(int $signal = SIGTERM): void
     {
         if ($this->process === null) {
             return;
         }
-        $this->signal($signal);
+        $group = -$this->pid();
+        posix_kill($group, $signal);
         $this->wait(15.0);
+        Wait::until(static fn (): bool => ! posix_kill($group, 0), 'all that it started has ended', 15.0);
         @unlink($this->log);
     }
 

@@ -1,0 +1,182 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Rustecho\Laravel\Tests\Feature;
+
+use Illuminate\Broadcasting\BroadcastException;
+use Illuminate\Broadcasting\Channel;
+use Illuminate\Broadcasting\PrivateChannel;
+use Illuminate\Contracts\Broadcasting\Factory;
+use Illuminate\Foundation\Application;
+use Illuminate\Support\Collection;
+use Illuminate\Support\Str;
+use PHPUnit\Framework\Attributes\DataProvider;
+use PHPUnit\Framework\TestCase;
+use Rustecho\InvalidEvent;
+use Rustecho\Laravel\Tests\Support\FakePeer;
+use Rustecho\Laravel\Tests\Support\FakeSidecar;
+use Rustecho\Laravel\Tests\Support\OrderRenamed;
+use Rustecho\Laravel\Tests\Support\TestApp;
+
+/** What applications hand over by mistake: refused as a whole, before anything is written, by a message that names it. */
+final class BadInputTest extends TestCase
+{
+    private TestApp $files;
+    private FakeSidecar $sidecar;
+    private Application $app;
+
+    protected function setUp(): void
+    {
+        $this->sidecar = (new FakeSidecar())->start(static function (FakePeer $peer): void {
+            while (($publish = $peer->readPublish()) !== null) {
+                $peer->receipt($publish);
+            }
+        });
+        $this->files = new TestApp();
+        $this->files->configure('rustecho', ['socket' => $this->sidecar->path, 'timeout_ms' => 5_000]);
+        $this->app = $this->files->boot();
+    }
+
+    protected function tearDown(): void
+    {
+        $this->sidecar->stop();
+        $this->files->remove();
+    }
+
+    public function testObjectsTextsAndWhatIsATextAreChannels(): void
+    {
+        $text = new class {
+            public function __toString(): string
+            {
+                return 'd';
+            }
+        };
+
+        $this->broadcast([new Channel('a'), 'b', new PrivateChannel(Str::of('c')), $text, Str::of('e')]);
+
+        self::assertSame(['a', 'b', 'private-c', 'd', 'e'], $this->sidecar->received('publish', 1)[0]['channels']);
+    }
+
+    /** @dataProvider noChannels */
+    #[DataProvider('noChannels')]
+    public function testWhatIsNoChannel(mixed $channel, string $says): void
+    {
+        $error = $this->failure(fn () => $this->broadcast([3 => 'good', 7 => $channel]));
+
+        $where = 'could not broadcast order.shipped: channel name [7] (after good) ';
+        self::assertStringContainsString($where, $error->getMessage());
+        self::assertStringContainsString($says, $error->getMessage());
+        self::assertInstanceOf(InvalidEvent::class, $error->getPrevious());
+        $this->nothingWasWritten();
+    }
+
+    /** @return array<string, array{mixed, string}> */
+    public static function noChannels(): array
+    {
+        return [
+            'a list in the list' => [['a', 'b'], 'is an array: the list of channels must not be nested'],
+            'a collection' => [new Collection(['a']), 'is an object of Illuminate\Support\Collection: wrap it'],
+            'an object' => [new \stdClass(), 'is an object of stdClass. It has to be a channel object or a name'],
+            'a number' => [7, 'is of the type int'],
+            'nothing' => [null, 'is of the type null'],
+            'an empty name' => ['', 'is empty; it has to have 1 to 512 bytes'],
+            'an empty channel' => [new Channel(''), 'is empty'],
+            'a long name' => [str_repeat('ö', 257), 'has 514 bytes; the limit is 512 bytes'],
+            'not UTF-8' => ["\xB1\x31", 'is not UTF-8'],
+        ];
+    }
+
+    public function testAChannelInALaterPartKeepsTheEarlierPartsBack(): void
+    {
+        $channels = array_map(static fn (int $n): string => "c.$n", range(0, 249));
+        $channels[180] = str_repeat('x', 513);
+
+        $error = $this->failure(fn () => $this->broadcast($channels));
+
+        self::assertStringContainsString('channel name [180] (after c.179) begins with "xxx', $error->getMessage());
+        $this->nothingWasWritten();
+    }
+
+    /** @dataProvider names */
+    #[DataProvider('names')]
+    public function testAnEventNameOverTheLimit(string $name, string $says): void
+    {
+        $error = $this->failure(fn () => $this->app->make(Factory::class)->connection()->broadcast(['orders'], $name, []));
+
+        self::assertStringContainsString($says, $error->getMessage());
+        self::assertStringContainsString('512', $error->getMessage());
+        self::assertLessThan(1_000, strlen($error->getMessage()));
+        $this->nothingWasWritten();
+    }
+
+    /** @return array<string, array{string, string}> */
+    public static function names(): array
+    {
+        return ['long' => [str_repeat('e', 513), 'on orders: '], 'empty' => ['', 'on orders: ']];
+    }
+
+    /** @dataProvider data */
+    #[DataProvider('data')]
+    public function testTheMessageNamesTheClassWhateverTheEventIsCalled(callable $data, string $says): void
+    {
+        $error = $this->failure(static fn () => event(new OrderRenamed(1, $data())));
+
+        self::assertStringContainsString(OrderRenamed::class . ' as order.renamed on orders: ', $error->getMessage());
+        self::assertStringContainsString($says, $error->getMessage());
+        $this->nothingWasWritten();
+    }
+
+    /** @return array<string, array{callable(): mixed, string}> */
+    public static function data(): array
+    {
+        return [
+            'not UTF-8' => [static fn (): string => "\xFF", 'broadcastWith()'],
+            'NAN' => [static fn (): float => NAN, 'Inf and NaN'],
+            'a resource' => [static fn () => STDIN, 'Type is not supported'],
+            'a recursion' => [static function (): array {
+                $list = [];
+                $list[] = &$list;
+
+                return $list;
+            }, 'ecursion'],
+            '20 MB' => [static fn (): string => str_repeat('x', 20_000_000), 'limit is'],
+        ];
+    }
+
+    public function testAWrongSocketNamesPathUserErrnoAndTheDoctor(): void
+    {
+        $this->app['config']->set('rustecho.socket', '/nowhere/rustecho.sock');
+
+        $error = $this->failure(static fn () => event(new OrderRenamed(1, 'x')));
+
+        $user = posix_getpwuid(posix_geteuid());
+        foreach (['/nowhere/rustecho.sock', '2', 'No such file', 'php artisan rustecho:doctor'] as $part) {
+            self::assertStringContainsStringIgnoringCase($part, $error->getMessage());
+        }
+        self::assertMatchesRegularExpression("/as (user|uid) ({$user['name']}|{$user['uid']})\\b/", $error->getMessage());
+        self::assertMatchesRegularExpression('/(errno|os error) 2\b/', $error->getMessage());
+    }
+
+    /** @param array<array-key, mixed> $channels */
+    private function broadcast(array $channels): void
+    {
+        $this->app->make(Factory::class)->connection()->broadcast($channels, 'order.shipped', ['a' => 1]);
+    }
+
+    private function nothingWasWritten(): void
+    {
+        $this->app->make(Factory::class)->connection()->broadcast(['c'], 'marker', []);
+        self::assertSame(['marker'], array_column($this->sidecar->received('publish', 1), 'event'));
+    }
+
+    private function failure(callable $call): BroadcastException
+    {
+        try {
+            $call();
+        } catch (BroadcastException $error) {
+            return $error;
+        }
+        self::fail('No BroadcastException was thrown.');
+    }
+}
