@@ -57,7 +57,7 @@ final class StatusCommand extends Command
         $this->info("sidecar:   {$welcome['sidecar']} answered in $microseconds µs, protocol {$welcome['oldest']} to "
             . "{$welcome['newest']}, events up to {$welcome['max_data']} bytes");
         if (! Version::fits($welcome['sidecar'], Version::PACKAGE)) {
-            $this->warn("The sidecar is {$welcome['sidecar']}, the package " . Version::PACKAGE . ': install one release of both.');
+            $this->warn('The package is ' . Version::PACKAGE . ', the sidecar is not: install one release of both.');
         }
 
         return self::SUCCESS;
