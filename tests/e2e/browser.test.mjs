@@ -6,6 +6,7 @@ import { openBrowser, openTab } from '../support/browser.mjs';
 import { EXTENSION_ROAD } from '../support/roads.mjs';
 import { unique } from '../support/stack.mjs';
 import { onStack, subscribed } from '../support/suite.mjs';
+import { until } from '../support/wait.mjs';
 
 const PAGES = {
   'Echo 2.5 on socket.io-client 4.8, through nginx': ({ laravel }) => ({
@@ -78,6 +79,8 @@ onStack('In Chromium', { tools: ['chromium'] }, (stack) => {
         const channel = unique('open');
         await tab.run((name) => { window.echo.channel(name).listen('Note', window.note('Note')); }, channel);
         await subscribed(stack, channel);
+        // engine.io-client that loses its websocket in the middle of the upgrade notices only by its ping timeout, 45 s later
+        await until('the upgrade', () => tab.run(() => window.echo.connector.socket.io.engine.transport.name === 'websocket'));
 
         await stack.sidecar.restart();
 
