@@ -29,12 +29,13 @@ impl<'a> FromZval<'a> for Text<'a> {
 impl<'a> Text<'a> {
     /// The text, if it is UTF-8; otherwise the position of the first byte that is not.
     pub(crate) fn utf8(self) -> Result<&'a str, usize> {
-        std::str::from_utf8(self.0).map_err(|error| error.valid_up_to())
+        rustecho_wire::utf8::from_utf8(self.0)
     }
 }
 
-/// An ini setting as it stands now, `ini_set()` included; `None` where there is no such setting.
-pub(crate) fn ini(name: &str) -> Option<String> {
+/// What is made of an ini setting as it stands now, `ini_set()` included; `None` where there is no such setting. Nothing of PHP may
+/// be called inside `read`.
+pub(crate) fn ini<T>(name: &str, read: impl FnOnce(&str) -> T) -> Option<T> {
     let globals = ExecutorGlobals::get();
     // SAFETY: the engine's own table of ini entries, alive for as long as PHP code runs.
     let entries = unsafe { globals.ini_directives.as_ref() }?;
@@ -42,7 +43,7 @@ pub(crate) fn ini(name: &str) -> Option<String> {
     let entry = unsafe { entries.get(name)?.ptr::<zend_ini_entry>()?.as_ref() }?;
     // SAFETY: the value is null or a string that the entry owns.
     let value = unsafe { entry.value.as_ref() };
-    Some(value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default())
+    Some(read(&value.map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default()))
 }
 
 /// A class that is registered already, by its name in any case. Works while modules start, too, when

@@ -24,6 +24,9 @@ const TIMEOUT: &str = "Rustecho\\Timeout";
 /// `getCode()` of an exception after which the event may still arrive.
 const FATE_UNKNOWN: i32 = 1;
 
+/// For who has set a wrong path.
+const SHOWS_MORE: &str = "; `php --ri rustecho` shows this PHP's settings, `rustecho doctor` looks for what is wrong";
+
 /// Registers the classes. Must run while the module starts.
 pub(crate) fn register() -> Result<()> {
     let public = ConstantFlags::Public;
@@ -85,15 +88,23 @@ impl From<Failure> for PhpException {
             Failure::Engine(error) => (BASE, 0, error.to_string()),
             Failure::Client(error) => {
                 let fate = if error.fate() == Fate::Unknown { FATE_UNKNOWN } else { 0 };
-                let (class, code) = match &error {
+                let cause = match &error {
+                    ClientError::NotSpooled { cause, .. } => cause,
+                    other => other,
+                };
+                let (class, code) = match cause {
                     ClientError::Invalid(_) => (INVALID_EVENT, 0),
                     ClientError::Refused { code, .. } => (REFUSED, i32::from(code.as_u16())),
                     ClientError::Timeout { .. } => (TIMEOUT, fate),
-                    ClientError::Connect { .. } | ClientError::Lost { .. } | ClientError::Protocol { .. } => {
-                        (CONNECTION_FAILED, fate)
-                    }
+                    ClientError::Connect { .. }
+                    | ClientError::Lost { .. }
+                    | ClientError::Protocol { .. }
+                    | ClientError::Resting { .. }
+                    | ClientError::NotSpooled { .. } => (CONNECTION_FAILED, fate),
                 };
-                (class, code, error.to_string())
+                let is_away = matches!(cause, ClientError::Connect { .. } | ClientError::Resting { .. });
+                let more = if is_away { SHOWS_MORE } else { "" };
+                (class, code, format!("{error}{more}"))
             }
         };
         // An exception's message ends at its first NUL byte, and PHP's strings may have some.

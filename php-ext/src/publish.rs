@@ -3,9 +3,9 @@
 use ext_php_rs::boxed::ZBox;
 use ext_php_rs::convert::FromZval;
 use ext_php_rs::types::ZendHashTable;
-use rustecho_wire::client::PublishArgs;
+use rustecho_wire::client::{Delivery, PublishArgs};
 use rustecho_wire::limits::MAX_CHANNELS;
-use rustecho_wire::{EventId, InvalidEvent, Receipt};
+use rustecho_wire::{EventId, InvalidEvent};
 
 use crate::clients;
 use crate::engine::Text;
@@ -24,21 +24,22 @@ pub(crate) fn publish(
     let channels = names(channels)?;
     let args = PublishArgs {
         channels: &channels,
-        event: utf8("event", event)?,
-        data: utf8("json", json)?,
-        socket_id: socket_id.map(|id| utf8("socketId", id)).transpose()?,
-        trace: settings.trace.as_deref(),
+        event: utf8(event, || "event".into())?,
+        data: utf8(json, || "json".into())?,
+        socket_id: socket_id.map(|id| utf8(id, || "socketId".into())).transpose()?,
         ..PublishArgs::default()
     };
-    let (id, receipt) = clients::with(&settings.socket, settings.timeout, |client| {
+    let (id, delivery) = clients::with(settings, |client, settings| {
         let id = settings.id.unwrap_or_else(|| client.next_id());
-        client.publish(&PublishArgs { id: Some(id), ..args }, settings.ack).map(|receipt| (id, receipt))
+        let args = PublishArgs { id: Some(id), trace: settings.trace.as_deref(), ..args };
+        client.deliver(&args, &settings.rules()).map(|delivery| (id, delivery))
     })?;
-    answer(id, receipt)
+    answer(id, delivery)
 }
 
-fn utf8<'a>(name: &str, text: Text<'a>) -> Result<&'a str, Failure> {
-    text.utf8().map_err(|at| Failure::Argument(format!("{name}: not UTF-8, the first wrong byte is at offset {at}")))
+fn utf8(text: Text<'_>, name: impl FnOnce() -> String) -> Result<&str, Failure> {
+    text.utf8()
+        .map_err(|at| Failure::Argument(format!("{}: not UTF-8, the first wrong byte is at offset {at}", name())))
 }
 
 /// The channels' names, keys and holes of PHP's array aside.
@@ -52,7 +53,7 @@ fn names(channels: &ZendHashTable) -> Result<Vec<&str>, Failure> {
     channels
         .iter()
         .map(|(key, value)| match Text::from_zval(value) {
-            Some(name) => utf8(&format!("channels[{key}]"), name),
+            Some(name) => utf8(name, || format!("channels[{key}]")),
             None => {
                 let found = type_name(value);
                 Err(Failure::Argument(format!("channels[{key}]: a channel name is a string, this is of type {found}")))
@@ -61,10 +62,15 @@ fn names(channels: &ZendHashTable) -> Result<Vec<&str>, Failure> {
         .collect()
 }
 
-fn answer(id: EventId, receipt: Option<Receipt>) -> Result<ZBox<ZendHashTable>, Failure> {
-    let mut answer = ZendHashTable::with_capacity(3);
+fn answer(id: EventId, delivery: Delivery) -> Result<ZBox<ZendHashTable>, Failure> {
+    let receipt = match delivery {
+        Delivery::Accepted(receipt) => Some(receipt),
+        Delivery::Written | Delivery::Spooled => None,
+    };
+    let mut answer = ZendHashTable::with_capacity(4);
     answer.insert("id", id.to_string())?;
     answer.insert("subscribers", receipt.map(|receipt| i64::from(receipt.subscribers)))?;
     answer.insert("accepted", receipt.is_some())?;
+    answer.insert("spooled", delivery == Delivery::Spooled)?;
     Ok(answer)
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs a built module into this system and takes it away again. Only for systems that are there to be tested on: a Debian
-# tree of scripts/laravel-tree.sh, a container.
+# Installs a built module into this system and takes it away again, by hand and as a Debian package. Only for systems that are
+# there to be tested on: a Debian tree of scripts/laravel-tree.sh, a container.
 #
 #   php-ext/tests/install.sh MODULE
 set -euo pipefail
@@ -29,7 +29,13 @@ road() {
     $factory = new Rustecho\Laravel\Publishers\PublisherFactory(new Psr\Log\NullLogger(), "/tmp/rustecho-notice");
     echo (new ReflectionClass($factory->make(Rustecho\Laravel\Settings::from([]))))->getShortName();'
 }
-trap 'scripts/install-ext.sh --uninstall "$version" >/dev/null 2>&1 || true' EXIT
+package=php$version-rustecho
+leave() {
+  dpkg --purge "$package" >/dev/null 2>&1 || true
+  rm -f "${deb:-}"
+  scripts/install-ext.sh --uninstall "$version" >/dev/null 2>&1 || true
+}
+trap leave EXIT
 
 expect 0 'nothing is installed before' loaded php
 expect StreamPublisher 'the package takes its own client' road
@@ -54,4 +60,28 @@ expect '' 'a folder for packages is left to them' env DESTDIR=/tmp/rustecho-pack
 expect "./etc/php/$version/mods-available/rustecho.ini" 'with ini file' sh -c 'cd /tmp/rustecho-package && find . -name "*.ini"'
 expect 0 'and not enabled here' loaded php
 rm -r /tmp/rustecho-package
+
+# The Debian package.
+export DEBIAN_FRONTEND=noninteractive
+scripts/deb-ext.sh --module="$module" "$version" >/dev/null
+deb=$(find dist -name "${package}_*.deb" -newer "$module" | sort | tail -1)
+install_deb() { dpkg --install --force-confold "$deb"; }
+install_deb >/dev/null
+expect 1 'with the package installed php has the extension' loaded php
+expect 1 'and php-fpm' loaded "php-fpm$version"
+expect ExtensionPublisher 'the package of Composer takes it' road
+# The trees leave documents out.
+expect '' 'the files are as they were packed' sh -c "dpkg --verify $package | grep -v /usr/share/doc/"
+echo 'rustecho.timeout_ms=77' >>"$ini"
+install_deb >/dev/null
+expect 77 'an upgrade keeps the ini file' php -r 'echo ini_get("rustecho.timeout_ms");'
+expect 1 'and the extension enabled' loaded "php-fpm$version"
+dpkg --remove "$package" >/dev/null
+expect 0 'removed: php has none any more' loaded php
+expect 0 'nor php-fpm' loaded "php-fpm$version"
+expect StreamPublisher 'and the package of Composer takes its own client' road
+install_deb >/dev/null
+expect 1 'installed again it is enabled again' loaded php
+dpkg --purge "$package" >/dev/null
+expect '' 'purged: no file is left' find /etc/php /usr/lib/php -name '*rustecho*'
 echo "1..$checks"

@@ -3,57 +3,50 @@
 //! It connects when it first has something to say. A call never takes longer than its timeout, whatever state the sidecar
 //! is in. A connection that broke, or that a fork inherited, is replaced once within the call and the frame written again
 //! with the same id. Whatever goes wrong half-way closes the connection, so the next call never meets half a frame.
+//!
+//! [`Client::publish`] is the bare exchange. [`Client::deliver`] adds what PHP's requests need around it: a circuit breaker, the
+//! spool, and receipts that are collected later, by [`Client::flush`].
 
 mod answer;
 mod args;
+mod breaker;
 mod conn;
 mod deadline;
+mod deliver;
+mod exchange;
+#[cfg(target_os = "linux")]
+mod lane;
+#[cfg(not(target_os = "linux"))]
+#[path = "client/no_lane.rs"]
+mod lane;
+mod pending;
 mod report;
+mod spin;
 
-pub use args::{Ack, PublishArgs};
-pub use report::{Counters, Status};
+pub use args::{Ack, Delivery, OnFailure, PublishArgs, Rules};
+pub use breaker::share as share_breakers;
+pub use pending::{Failure, Flushed};
+pub use report::{BreakerState, Counters, Status};
+
+pub(crate) use self::deadline::Deadline;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use self::answer::Answer;
+use self::breaker::Breaker;
 use self::conn::{Conn, OpenError, Trouble, advice};
-use self::deadline::Deadline;
+use self::exchange::{Job, Stop, Wants};
+use self::pending::Pending;
 use crate::error::{ClientError, DecodeError, Fate, Stage};
 use crate::frame::MAX_BODY_LEN;
 use crate::id::{EventId, IdSource};
 use crate::limits::{self, DEFAULT_MAX_DATA};
-use crate::message::{Hello, Receipt, Refusal, Welcome};
+use crate::message::{Publish, Receipt, RefusalCode, Welcome};
+use crate::spool::Writer;
 use crate::sys;
 
 /// Bytes of a frame kept free for everything but the data: 100 channels, the names, the ids.
 const HEAD_ROOM: usize = 64 * 1024;
-
-/// Why one attempt ended.
-enum Stop {
-    Trouble(Trouble),
-    Refused(Refusal),
-}
-
-impl From<Trouble> for Stop {
-    fn from(trouble: Trouble) -> Self {
-        Self::Trouble(trouble)
-    }
-}
-
-/// What a call wants to have written and answered.
-struct Job<'a> {
-    head: &'a [u8],
-    data: &'a [u8],
-    wants: Wants,
-}
-
-#[derive(Clone, Copy)]
-enum Wants {
-    Nothing,
-    Receipt(EventId),
-    Welcome,
-}
 
 /// A publisher's end of the socket. One per process; not shared between threads.
 #[derive(Debug)]
@@ -67,6 +60,9 @@ pub struct Client {
     pid: u32,
     counters: Counters,
     last_error: Option<String>,
+    breaker: Breaker,
+    pending: Pending,
+    spool: Writer,
 }
 
 impl Client {
@@ -74,16 +70,20 @@ impl Client {
     /// bounds each call as a whole.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, name: impl Into<String>, timeout: Duration) -> Self {
+        let path = path.into();
         Self {
-            path: path.into(),
+            spool: Writer::new(&path),
+            path,
             name: name.into(),
             timeout,
             conn: None,
             welcome: None,
             ids: IdSource::new(),
-            pid: std::process::id(),
+            pid: sys::process(),
             counters: Counters::default(),
             last_error: None,
+            breaker: Breaker::default(),
+            pending: Pending::default(),
         }
     }
 
@@ -129,7 +129,7 @@ impl Client {
     /// What this client knows, without asking the sidecar.
     #[must_use]
     pub fn status(&self) -> Status {
-        let pid = std::process::id();
+        let pid = sys::process();
         let own = pid == self.pid;
         Status {
             path: self.path.clone(),
@@ -137,6 +137,13 @@ impl Client {
             pid,
             welcome: self.welcome.clone(),
             counters: if own { self.counters } else { Counters::default() },
+            breaker: match self.breaker.resting() {
+                Some(left) if own => BreakerState::Open(left),
+                None if own && self.breaker.is_open() => BreakerState::Probe,
+                _ => BreakerState::Closed,
+            },
+            spooling: own && self.spool.is_open(),
+            pending: if own { self.pending.len() } else { 0 },
             last_error: self.last_error.clone().filter(|_| own),
         }
     }
@@ -148,12 +155,14 @@ impl Client {
 
     /// After a fork: counts from zero, and closes the parent's connection without writing to it or shutting it down.
     fn leave_parent(&mut self) {
-        let pid = std::process::id();
+        let pid = sys::process();
         if self.pid == pid {
             return;
         }
         self.pid = pid;
         self.last_error = None;
+        self.breaker.leave_parent();
+        self.pending.leave_parent();
         self.counters = Counters { reconnects: u64::from(self.conn.take().is_some()), ..Counters::default() };
     }
 
@@ -165,19 +174,25 @@ impl Client {
     ) -> Result<Option<Receipt>, ClientError> {
         let id = args.id.unwrap_or_else(|| self.ids.next_id());
         let event = args.message(id, ack);
+        self.check(&event, ack == Ack::Receipt, deadline)?;
+        let head = event.encode_head().map_err(|source| self.garbled(source))?;
+        let wants = if ack == Ack::Receipt { Wants::Receipt(id) } else { Wants::Nothing };
+        self.call(&Job { head: &head, data: args.data.as_bytes(), wants }, deadline)
+    }
+
+    /// Checks the event before anything of it is written. Where its refusal will be heard, the sidecar looks at the JSON.
+    fn check(&mut self, event: &Publish<'_>, heard: bool, deadline: Deadline) -> Result<(), ClientError> {
         // Only a sidecar knows that it takes more than the default; it says so in its welcome.
-        if args.data.len() > DEFAULT_MAX_DATA && args.data.len() <= MAX_BODY_LEN && self.welcome.is_none() {
+        let len = event.data.len();
+        if len > DEFAULT_MAX_DATA && len <= MAX_BODY_LEN && self.welcome.is_none() && !self.breaker.is_open() {
             self.try_probe(deadline)?;
         }
         let max_data = self.welcome.as_ref().map_or(DEFAULT_MAX_DATA, |welcome| welcome.max_data as usize);
-        limits::check(&event, max_data.min(MAX_BODY_LEN - HEAD_ROOM))?;
-        if ack == Ack::None {
-            limits::check_json(args.data)?;
+        limits::check(event, max_data.min(MAX_BODY_LEN - HEAD_ROOM))?;
+        if !heard {
+            limits::check_json(event.data)?;
         }
-        let head = event.encode_head().map_err(|source| self.garbled(source))?;
-        let wants = if event.receipt { Wants::Receipt(id) } else { Wants::Nothing };
-        let receipt = self.call(&Job { head: &head, data: args.data.as_bytes(), wants }, deadline)?;
-        Ok(receipt)
+        Ok(())
     }
 
     fn try_probe(&mut self, deadline: Deadline) -> Result<Welcome, ClientError> {
@@ -201,7 +216,7 @@ impl Client {
             let outcome = self.exchange(&mut conn, fresh, job, deadline);
             let sent = conn.sent - before;
             self.counters.bytes += sent;
-            if matches!(job.wants, Wants::Receipt(_)) && sent >= whole {
+            if matches!(job.wants, Wants::Receipt(_) | Wants::Rest) && sent >= whole {
                 fate = Fate::Unknown;
             }
             match outcome {
@@ -210,7 +225,8 @@ impl Client {
                     return Ok(receipt);
                 }
                 Err(Stop::Refused(refusal)) => {
-                    if !refusal.code.closes() {
+                    // A sidecar that says "later" says so to everything on this connection: nothing may overtake.
+                    if !refusal.code.closes() && refusal.code != RefusalCode::Unavailable {
                         self.conn = Some(conn);
                     }
                     return Err(ClientError::Refused { code: refusal.code, message: refusal.message });
@@ -223,71 +239,6 @@ impl Client {
                 }
             }
         }
-    }
-
-    /// Writes the job and reads what it wants to know.
-    fn exchange(
-        &mut self,
-        conn: &mut Conn,
-        fresh: bool,
-        job: &Job<'_>,
-        deadline: Deadline,
-    ) -> Result<Option<Receipt>, Stop> {
-        let written = if fresh || matches!(job.wants, Wants::Welcome) {
-            let hello = Hello { client: &self.name, pid: self.pid }.to_frame().map_err(Trouble::Garbled)?;
-            conn.write(&[hello.as_slice(), job.head].concat(), job.data, deadline)
-        } else {
-            // Nobody waits for these answers, but they must not fill the socket, and an end of stream is learnt in time.
-            while let Some(answer) = conn.read_now(Answer::of)? {
-                self.hear(answer, EventId::NIL)?;
-            }
-            conn.write(job.head, job.data, deadline)
-        };
-        if let Err(trouble) = written {
-            self.last_words(conn)?;
-            return Err(trouble.into());
-        }
-        let id = match job.wants {
-            Wants::Nothing => return Ok(None),
-            Wants::Receipt(id) => id,
-            Wants::Welcome => EventId::NIL,
-        };
-        loop {
-            let answer = conn.read(deadline, Answer::of)?;
-            let welcome = matches!(answer, Answer::Welcome(_));
-            match self.hear(answer, id)? {
-                Some(receipt) => return Ok(Some(receipt)),
-                None if welcome && matches!(job.wants, Wants::Welcome) => return Ok(None),
-                None => {}
-            }
-        }
-    }
-
-    /// Takes note of an answer. A receipt for `id` is returned; a refusal that concerns `id`, or the connection as a whole,
-    /// ends the attempt; others belong to earlier events, and are counted.
-    fn hear(&mut self, answer: Answer, id: EventId) -> Result<Option<Receipt>, Stop> {
-        match answer {
-            Answer::Welcome(welcome) => self.welcome = Some(welcome),
-            Answer::Receipt(receipt) if receipt.id == id => return Ok(Some(receipt)),
-            Answer::Receipt(_) => {}
-            Answer::Refusal(refusal) => {
-                self.counters.refusals += 1;
-                if refusal.code.closes() || (refusal.id == id && id != EventId::NIL) || refusal.id == EventId::NIL {
-                    return Err(Stop::Refused(refusal));
-                }
-                self.last_error = Some(format!("event {} was refused: {}", refusal.id, refusal.message));
-            }
-            Answer::Unexpected(kind) => return Err(Trouble::Garbled(DecodeError::UnexpectedKind(kind)).into()),
-        }
-        Ok(None)
-    }
-
-    /// A sidecar that closes may have said why just before.
-    fn last_words(&mut self, conn: &mut Conn) -> Result<(), Stop> {
-        while let Ok(Some(answer)) = conn.read_now(Answer::of) {
-            self.hear(answer, EventId::NIL)?;
-        }
-        Ok(())
     }
 
     fn open(&self, deadline: Deadline, fate: Fate) -> Result<Conn, ClientError> {

@@ -57,6 +57,16 @@ pub enum DecodeError {
         /// Bytes it may have.
         limit: usize,
     },
+    /// The data is said to lie in memory that was not lent.
+    #[error(
+        "the data is said to be in slot {slot} with {len} bytes, which is no place in memory that this publisher lent"
+    )]
+    NotLent {
+        /// The slot.
+        slot: u32,
+        /// Bytes of data.
+        len: u32,
+    },
 }
 
 impl DecodeError {
@@ -196,7 +206,7 @@ pub enum ClientError {
     #[error(transparent)]
     Invalid(#[from] InvalidEvent),
     /// No connection could be made.
-    #[error("cannot connect to the sidecar at {} as uid {uid}: {source}; {advice}", path.display())]
+    #[error("cannot connect to the sidecar at {} as user {}: {source}; {advice}", path.display(), crate::sys::user(*uid))]
     Connect {
         /// The socket.
         path: PathBuf,
@@ -241,6 +251,25 @@ pub enum ClientError {
         /// Why, as a sentence.
         message: String,
     },
+    /// An earlier call failed shortly before, and the sidecar is not asked again yet. Nothing was written.
+    #[error("the sidecar at {} failed shortly before and is asked again in {} ms (rustecho.breaker_ms): {reason}", path.display(), left.as_millis())]
+    Resting {
+        /// The socket.
+        path: PathBuf,
+        /// How long it is still left alone.
+        left: Duration,
+        /// The earlier error.
+        reason: String,
+    },
+    /// The sidecar could not be had, and the event could not be spooled either.
+    #[cfg(unix)]
+    #[error("{cause}; and it could not be spooled: {source}")]
+    NotSpooled {
+        /// Why it was to be spooled.
+        cause: Box<ClientError>,
+        /// Why it was not.
+        source: crate::spool::SpoolError,
+    },
     /// What came back is not the protocol: another program listens there, or another major version.
     #[error("the answer from {} is not understood: {source}; is that socket a rustecho sidecar's?", path.display())]
     Protocol {
@@ -264,8 +293,33 @@ impl ClientError {
     pub fn fate(&self) -> Fate {
         match self {
             Self::Connect { fate, .. } | Self::Lost { fate, .. } | Self::Timeout { fate, .. } => *fate,
-            Self::Invalid(_) | Self::Refused { .. } => Fate::NotPublished,
+            Self::Invalid(_) | Self::Refused { .. } | Self::Resting { .. } => Fate::NotPublished,
             Self::Protocol { .. } => Fate::Unknown,
+            #[cfg(unix)]
+            Self::NotSpooled { cause, .. } => cause.fate(),
+        }
+    }
+
+    /// Whether the sidecar is merely away, so that the event is worth keeping until it is back.
+    #[must_use]
+    pub fn is_absence(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => *code == RefusalCode::Unavailable,
+            Self::Invalid(_) | Self::Protocol { .. } => false,
+            Self::Connect { .. } | Self::Lost { .. } | Self::Timeout { .. } | Self::Resting { .. } => true,
+            #[cfg(unix)]
+            Self::NotSpooled { .. } => false,
+        }
+    }
+
+    /// The refusal's code of the wire format; 0 where there was no refusal.
+    #[must_use]
+    pub fn refusal_code(&self) -> u16 {
+        match self {
+            Self::Refused { code, .. } => code.as_u16(),
+            #[cfg(unix)]
+            Self::NotSpooled { cause, .. } => cause.refusal_code(),
+            _ => 0,
         }
     }
 }

@@ -17,7 +17,12 @@ impl EventId {
 /// 32 lower-case hexadecimal digits.
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let text: [u8; 32] = std::array::from_fn(|at| {
+            let byte = usize::from(self.0[at / 2]);
+            DIGITS[if at % 2 == 0 { byte >> 4 } else { byte & 15 }]
+        });
+        f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -62,7 +67,7 @@ impl IdSource {
 
     /// The next id of this process.
     pub fn next_id(&mut self) -> EventId {
-        let pid = std::process::id();
+        let pid = sys::process();
         if self.drawn_for != Some(pid) {
             self.prefix = sys::random_bytes();
             self.drawn_for = Some(pid);

@@ -182,7 +182,8 @@ fn a_peer_that_never_reads_costs_the_timeout_and_half_a_frame_is_left_to_no_late
         _ => peer.serve(),
     });
     let mut client = client(&sidecar.socket, 150);
-    let big = format!("\"{}\"", "x".repeat(5_000_000));
+    // More than the socket's buffers hold; looking at it takes no time worth speaking of.
+    let big = format!("\"{}\"", "x".repeat(600_000));
     for ack in [Ack::None, Ack::Receipt] {
         let (error, took) = failing(&mut client, &big, ack);
         assert!(matches!(error, ClientError::Timeout { stage: Stage::Writing, .. }), "{error:?}");
@@ -220,7 +221,7 @@ fn a_connection_that_cannot_be_made_says_where_who_why_and_what_to_do() {
     let socket = Socket::new();
     let mut missing = client(&socket, 5000);
     let text = missing.publish(&event("1"), Ack::Receipt).unwrap_err().to_string();
-    for part in [socket.path().to_str().unwrap(), "as uid ", "No such file", "start the sidecar"] {
+    for part in [socket.path().to_str().unwrap(), "(uid ", "No such file", "start the sidecar"] {
         assert!(text.contains(part), "{part:?} is missing in {text:?}");
     }
     assert_eq!(missing.status().last_error, Some(text));

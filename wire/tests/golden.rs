@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use rustecho_wire::frame::{self, Decoded};
+use rustecho_wire::lane::Lent;
 use rustecho_wire::{EventId, Hello, Message, Publish, Receipt, Refusal, RefusalCode, Welcome};
 
 const ID: EventId = EventId([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
@@ -18,12 +19,14 @@ fn golden() -> Vec<(&'static str, Message<'static>)> {
             Message::Publish(Publish {
                 receipt: true,
                 replayed: false,
+                spoolable: false,
                 id: ID,
                 time: 1_700_000_000_123_456,
                 channels: vec!["orders", "private-orders.1"],
                 event: "App\\Events\\OrderShipped",
                 socket: "pM1xFhIrNkqrY-5jAAAB",
                 trace: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                lent: None,
                 data: "{\"order\":{\"id\":1,\"total\":9.50,\"note\":\"größer ☃\"}}",
             }),
         ),
@@ -34,6 +37,16 @@ fn golden() -> Vec<(&'static str, Message<'static>)> {
                 channels: vec!["c"],
                 event: "e",
                 data: "null",
+                ..Publish::default()
+            }),
+        ),
+        (
+            "publish-lent",
+            Message::Publish(Publish {
+                id: ID,
+                channels: vec!["c"],
+                event: "e",
+                lent: Some(Lent { slot: 63, len: 32_000 }),
                 ..Publish::default()
             }),
         ),

@@ -6,6 +6,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rustecho_wire::frame::{self, Decoded, HEADER_LEN, MAX_BODY_LEN};
+use rustecho_wire::lane::Lent;
 use rustecho_wire::message::MAX_MESSAGE_LEN;
 use rustecho_wire::{
     DecodeError, EventId, Hello, Kind, Message, Publish, Receipt, Refusal, RefusalCode, Welcome, limits,
@@ -24,6 +25,7 @@ fn publish(((receipt, replayed, id, time), channels, [event, socket, trace, data
     Publish {
         receipt: *receipt,
         replayed: *replayed,
+        spoolable: *receipt ^ *replayed,
         id: EventId(*id),
         time: *time,
         channels: channels.iter().map(String::as_str).collect(),
@@ -31,6 +33,7 @@ fn publish(((receipt, replayed, id, time), channels, [event, socket, trace, data
         socket,
         trace,
         data,
+        lent: None,
     }
 }
 
@@ -54,6 +57,18 @@ proptest! {
         same(&event.to_frame().unwrap(), &Message::Publish(event.clone()));
         let whole = [event.encode_head().unwrap().as_slice(), event.data.as_bytes()].concat();
         prop_assert_eq!(whole, event.to_frame().unwrap());
+    }
+
+    #[test]
+    fn a_publish_whose_data_is_lent_comes_back_as_it_went(fields in fields(), slot in any::<u32>(), len in any::<u32>()) {
+        let lent = Some(Lent { slot, len });
+        let event = Publish { data: "", lent, ..publish(&fields) };
+        let frame = event.to_frame().unwrap();
+        same(&frame, &Message::Publish(event));
+        let body = &frame[HEADER_LEN..];
+        for wrong in [&body[..body.len() - 1], &[body, b"x"].concat()] {
+            prop_assert!(Message::decode(Kind::Publish, wrong).is_err());
+        }
     }
 
     #[test]

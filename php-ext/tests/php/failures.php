@@ -12,6 +12,9 @@ require __DIR__ . '/../support/support.php';
 $sidecar = Sidecar::inNewDirectory();
 ini_set('rustecho.socket', $sidecar->socket);
 ini_set('rustecho.timeout_ms', '10000');
+// What the breaker and the spool add has tests of its own.
+ini_set('rustecho.breaker_ms', '0');
+ini_set('rustecho.on_failure', 'throw');
 
 $arrives = static fn (string $data) => until(
     static fn () => in_array($data, array_column($sidecar->of('publish'), 'data'), true),

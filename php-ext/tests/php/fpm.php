@@ -8,7 +8,7 @@ require __DIR__ . '/../support/support.php';
 require __DIR__ . '/../support/fpm.php';
 
 $sidecar = Sidecar::inNewDirectory();
-$fpm = new Fpm(dirname($sidecar->socket), ['rustecho.socket' => $sidecar->socket, 'rustecho.timeout_ms' => '10000']);
+$fpm = new Fpm(dirname($sidecar->socket), ['rustecho.socket' => $sidecar->socket, 'rustecho.timeout_ms' => '10000', 'rustecho.breaker_ms' => '0']);
 same([], $sidecar->of('hello'), 'php-fpm has started: who has connected');
 
 $publish = static fn (string $data) => $fpm->run(<<<PHP

@@ -11,7 +11,7 @@ ini_set('rustecho.socket', $sidecar->socket);
 ini_set('rustecho.timeout_ms', '10000');
 
 $receipt = rustecho_publish(['orders', 'private-orders.1'], 'App\Events\Shipped', '{"total": 9.50}', 'abc-1');
-same(['id', 'subscribers', 'accepted'], array_keys($receipt), 'the keys of a receipt');
+same(['id', 'subscribers', 'accepted', 'spooled'], array_keys($receipt), 'the keys of a receipt');
 same([2, true], [$receipt['subscribers'], $receipt['accepted']], 'the receipt');
 check(preg_match('/^[0-9a-f]{32}$/', $receipt['id']) === 1, 'the id is 32 hexadecimal digits', $receipt['id']);
 same([
@@ -36,7 +36,7 @@ same($id, rustecho_publish(['c'], 'e', '1', null, $options)['id'], 'the id that 
 same([$id, '00-aa-bb-01'], [$sidecar->of('publish')[2]['id'], $sidecar->of('publish')[2]['trace']], 'id and trace');
 
 // Without a receipt: by option, by ini_set().
-$none = ['id' => $id, 'subscribers' => null, 'accepted' => false];
+$none = ['id' => $id, 'subscribers' => null, 'accepted' => false, 'spooled' => false];
 same($none, rustecho_publish(['c'], 'e', '4', options: ['ack' => 'none', 'id' => $id]), 'the answer without a receipt');
 ini_set('rustecho.ack', 'none');
 same(false, rustecho_publish(['c'], 'e', '5')['accepted'], 'accepted, with ack=none in the ini settings');

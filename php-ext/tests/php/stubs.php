@@ -57,7 +57,7 @@ $stub = fromStub();
 sort($loaded);
 sort($stub);
 same($loaded, $stub, 'the stub');
-check(count($loaded) === 8, 'two functions and six classes', count($loaded));
+check(count($loaded) === 9, 'three functions and six classes', count($loaded));
 
 // The classes are ordinary ones: PHP code makes, extends and catches them.
 $own = new class ('mine', 5) extends Rustecho\Timeout {

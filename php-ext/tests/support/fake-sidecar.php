@@ -2,7 +2,8 @@
 
 /**
  * A sidecar for the extension's tests, written from docs/wire-format.md alone. It accepts, answers and writes down what came.
- * Data may ask for more: {"do":"hang"} is not answered, {"do":"close"} ends the connection, {"do":"stop"} the process.
+ * Data may ask for more: {"do":"hang"} is not answered, {"do":"close"} ends the connection, {"do":"stop"} the process. The
+ * variable FAKE_SIDECAR_SPEAKS names the protocol versions it says that it speaks: 1-1.
  *
  * Usage: php fake-sidecar.php SOCKET LOG
  */
@@ -79,7 +80,8 @@ function frames($stream, int $number, string &$buffer): bool
         if ($kind === 1) {
             $at = 0;
             note($number, 'hello', ['client' => str16($body, $at), 'pid' => unpack('N', $body, $at)[1]]);
-            send($stream, 2, pack('n', 5) . '7.7.7' . "\x01\x01" . pack('N', 12 << 20));
+            $spoken = array_map('intval', explode('-', getenv('FAKE_SIDECAR_SPEAKS') ?: '1-1'));
+            send($stream, 2, pack('n', 5) . '7.7.7' . pack('CCN', ...$spoken, ...[12 << 20]));
         } elseif (!publish($stream, $number, $body)) {
             return false;
         }

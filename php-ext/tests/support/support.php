@@ -72,8 +72,8 @@ function temporary(): string
     $owner = getmypid();
     register_shutdown_function(static function () use ($dir, $owner): void {
         if (getmypid() === $owner) {
-            array_map('unlink', array_filter(glob("$dir/*"), static fn ($file) => !is_dir($file)));
-            rmdir($dir);
+            array_map('unlink', array_filter([...glob("$dir/*"), ...glob("$dir/*/*")], static fn ($file) => !is_dir($file)));
+            array_map('rmdir', [...glob("$dir/*"), $dir]);
         }
     });
     return $dir;

@@ -2,17 +2,27 @@
 
 use std::io::{self, ErrorKind, IoSlice, Read};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::deadline::Deadline;
+use super::lane::Lane;
+use super::spin::Spin;
 use crate::error::{DecodeError, Stage};
 use crate::frame::{self, Decoded, HEADER_LEN, Header};
-use crate::message::Message;
+use crate::message::{Message, Publish};
 use crate::sys::{self, Interest};
 
+/// What is read at once: some fifty receipts.
+const CHUNK: usize = 2048;
 /// The most bytes of an answer's body. Answers are short; a longer one is not the protocol.
 const MAX_ANSWER_LEN: usize = 70_000;
+
+/// Bytes that may wait in the socket: Linux's own limit, `net.core.wmem_max`. The sidecar is not asked to keep more.
+const SEND_BUFFER: usize = 212_992;
+/// Looking for answers that nobody waits for costs a tenth of a small event: in a burst it is done once in so long.
+const LOOK_EVERY: Duration = Duration::from_micros(100);
 
 /// A peer that has closed shall be an error, not a signal that ends PHP. (Elsewhere the socket itself is told so.)
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
@@ -39,8 +49,14 @@ pub(super) struct Conn {
     /// Who opened it: after a fork this is not us, and not a byte may be written.
     pub(super) pid: u32,
     inbox: Vec<u8>,
+    /// Where the system puts what has arrived.
+    chunk: Box<[u8; CHUNK]>,
     /// Bytes written so far.
     pub(super) sent: u64,
+    spin: Spin,
+    /// When answers that nobody waits for were last looked for.
+    looked: Option<Instant>,
+    lane: Lane,
 }
 
 impl Conn {
@@ -62,7 +78,19 @@ impl Conn {
         }
         // From here on `poll` does the waiting: one deadline over many reads and writes.
         socket.set_nonblocking(true)?;
-        Ok(Self { socket, pid: std::process::id(), inbox: Vec::new(), sent: 0 })
+        // Twice of what is usual: a burst of large events then waits less often. Where the kernel does not grant it, no harm is done.
+        let _ = socket.set_send_buffer_size(SEND_BUFFER);
+        let (inbox, chunk) = (Vec::new(), Box::new([0; CHUNK]));
+        Ok(Self {
+            socket,
+            pid: sys::process(),
+            inbox,
+            chunk,
+            sent: 0,
+            spin: Spin::default(),
+            looked: None,
+            lane: Lane::default(),
+        })
     }
 
     /// Writes both parts as one stream, with as few calls as the socket's buffer allows and without copying either.
@@ -88,16 +116,61 @@ impl Conn {
         Ok(())
     }
 
+    /// The frame of an event whose data has been put where the sidecar finds it; `None`: it goes by the socket as it is.
+    pub(super) fn lend(&mut self, head: &[u8], data: &[u8]) -> Option<Vec<u8>> {
+        let frame = Publish::lend(head, self.lane.put(data)?)?;
+        self.sent += data.len() as u64;
+        Some(frame)
+    }
+
+    /// Whether memory is to be lent, of which this data would have had use.
+    pub(super) fn shall_lend(&mut self, data: &[u8]) -> bool {
+        self.lane.is_due(data.len())
+    }
+
+    /// Lends memory to the sidecar, if it can be had. `hello` goes along.
+    pub(super) fn lend_memory(&mut self, hello: &[u8]) -> Result<(), Trouble> {
+        let written = self.lane.lend(&self.socket, hello);
+        self.sent += written as u64;
+        if written != 0 && written != hello.len() {
+            // A few bytes are never cut. If they were, no frame could follow.
+            return Err(Trouble::Lost(ErrorKind::WriteZero.into()));
+        }
+        Ok(())
+    }
+
     /// The next message of the sidecar, waited for until the deadline.
     pub(super) fn read<T>(&mut self, deadline: Deadline, take: fn(Message<'_>) -> T) -> Result<T, Trouble> {
         loop {
             if let Some(message) = self.arrived(take)? {
                 return Ok(message);
             }
-            if !self.fill()? {
+            if !self.fill()? && !self.fill_soon()? {
                 self.wait(Interest::Readable, Stage::Waiting, deadline)?;
             }
         }
+    }
+
+    /// Asks again and again for a few microseconds, where that has paid lately; `false` when nothing came.
+    fn fill_soon(&mut self) -> Result<bool, Trouble> {
+        let Some(end) = self.spin.begin() else { return Ok(false) };
+        let mut came = false;
+        while !came && !end.is_over() {
+            std::hint::spin_loop();
+            came = self.fill()?;
+        }
+        self.spin.learn(came);
+        Ok(came)
+    }
+
+    /// Whether to look for answers that nobody waits for. A peer that is gone is noticed without: it cannot be written to.
+    pub(super) fn shall_look(&mut self) -> bool {
+        let now = Instant::now();
+        let due = self.looked.is_none_or(|looked| now.duration_since(looked) >= LOOK_EVERY);
+        if due {
+            self.looked = Some(now);
+        }
+        due
     }
 
     /// The next message of the sidecar if it is already here.
@@ -134,12 +207,11 @@ impl Conn {
 
     /// Reads what is there; `false` when that is nothing yet.
     fn fill(&mut self) -> Result<bool, Trouble> {
-        let mut chunk = [0u8; 2048];
         loop {
-            match (&self.socket).read(&mut chunk) {
+            match (&self.socket).read(&mut *self.chunk) {
                 Ok(0) => return Err(Trouble::Lost(io::Error::new(ErrorKind::UnexpectedEof, "end of stream"))),
                 Ok(count) => {
-                    self.inbox.extend_from_slice(&chunk[..count]);
+                    self.inbox.extend_from_slice(&self.chunk[..count]);
                     return Ok(true);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),

@@ -4,18 +4,18 @@ use std::time::{Duration, Instant};
 
 /// When a call has to be over.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Deadline(Instant);
+pub(crate) struct Deadline(Instant);
 
 impl Deadline {
     /// So much time from now on.
-    pub(super) fn after(time: Duration) -> Self {
+    pub(crate) fn after(time: Duration) -> Self {
         let now = Instant::now();
         // A time too far to express is no bound at all; a day is enough for anyone.
         Self(now.checked_add(time).unwrap_or_else(|| now + Duration::from_secs(86_400)))
     }
 
     /// What is left; `None` when the time is over.
-    pub(super) fn left(self) -> Option<Duration> {
+    pub(crate) fn left(self) -> Option<Duration> {
         let left = self.0.saturating_duration_since(Instant::now());
         (!left.is_zero()).then_some(left)
     }

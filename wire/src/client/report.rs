@@ -1,6 +1,7 @@
 //! What a client tells about itself.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::error::ClientError;
 use crate::message::{Receipt, Welcome};
@@ -20,6 +21,10 @@ pub struct Counters {
     pub reconnects: u64,
     /// Calls that ended in an error, of whatever kind.
     pub failures: u64,
+    /// Events that went to the spool.
+    pub spooled: u64,
+    /// Calls in which the sidecar was not asked because an earlier one had failed shortly before.
+    pub rested: u64,
     /// Bytes written to the sidecar.
     pub bytes: u64,
 }
@@ -36,6 +41,17 @@ impl Counters {
     }
 }
 
+/// How the circuit breaker stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreakerState {
+    /// The sidecar is asked.
+    Closed,
+    /// The last call failed; the sidecar is left alone for so much longer.
+    Open(Duration),
+    /// The last call failed; the next one asks again.
+    Probe,
+}
+
 /// A client's state, for `rustecho_status()` and phpinfo().
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
@@ -49,6 +65,12 @@ pub struct Status {
     pub welcome: Option<Welcome>,
     /// What has happened so far.
     pub counters: Counters,
+    /// How the circuit breaker stands.
+    pub breaker: BreakerState,
+    /// Whether events of this process wait in the spool, as far as is known without looking.
+    pub spooling: bool,
+    /// Deferred events whose receipts have not been read.
+    pub pending: usize,
     /// The last error of this process, refusals of events without a receipt included.
     pub last_error: Option<String>,
 }

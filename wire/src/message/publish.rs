@@ -3,8 +3,9 @@
 use super::reader::Reader;
 use super::{HEADER_ROOM, cut, put_str16, seal};
 use crate::error::DecodeError;
-use crate::frame::Kind;
+use crate::frame::{HEADER_LEN, Header, Kind};
 use crate::id::EventId;
+use crate::lane::Lent;
 use crate::limits::{MAX_CHANNELS, MAX_SHORT_LEN};
 
 /// Says who speaks. The first frame of a connection; may be repeated to ask whether the sidecar is there.
@@ -43,6 +44,10 @@ impl<'a> Hello<'a> {
 const RECEIPT: u8 = 0b01;
 /// The event may have been published before.
 const REPLAYED: u8 = 0b10;
+/// The publisher keeps the event in its spool when it is refused with code 8.
+const SPOOLABLE: u8 = 0b100;
+/// The data lies in memory that the publisher lent; see [`crate::lane`].
+const LENT: u8 = 0b1000;
 
 /// One event. A decoded one is well formed but not yet checked: see [`crate::limits::check`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -51,6 +56,8 @@ pub struct Publish<'a> {
     pub receipt: bool,
     /// Whether this event may have been published before, with the same id.
     pub replayed: bool,
+    /// Whether the publisher spools the event when the sidecar says "try later" ([`super::RefusalCode::Unavailable`]).
+    pub spoolable: bool,
     /// The event's id.
     pub id: EventId,
     /// When the publisher made the event: microseconds since 1970-01-01 UTC; 0: unknown.
@@ -65,6 +72,8 @@ pub struct Publish<'a> {
     pub trace: &'a str,
     /// The event's JSON value, as the publisher encoded it.
     pub data: &'a str,
+    /// Where the data lies if it is not in the frame; `data` is empty then.
+    pub lent: Option<Lent>,
 }
 
 impl<'a> Publish<'a> {
@@ -77,7 +86,7 @@ impl<'a> Publish<'a> {
         let names: usize = self.channels.iter().map(|channel| channel.len() + 2).sum();
         let mut head = Vec::with_capacity(64 + names + self.event.len() + self.socket.len() + self.trace.len());
         head.extend_from_slice(&HEADER_ROOM);
-        head.push(if self.receipt { RECEIPT } else { 0 } | if self.replayed { REPLAYED } else { 0 });
+        head.push(self.flags());
         head.extend_from_slice(&self.id.0);
         head.extend_from_slice(&self.time.to_be_bytes());
         let limit = usize::from(u16::MAX);
@@ -96,12 +105,37 @@ impl<'a> Publish<'a> {
         seal(head, Kind::Publish, self.data.len())
     }
 
-    /// The whole frame in one piece, for the spool and for tests.
+    /// Makes of an encoded head the whole frame of an event whose data lies in lent memory. `None`: it is not one.
+    #[must_use]
+    pub fn lend(head: &[u8], lent: Lent) -> Option<Vec<u8>> {
+        let (_, body) = head.split_first_chunk::<HEADER_LEN>()?;
+        let (flags, rest) = body.split_first()?;
+        let header = Header { kind: Kind::Publish, len: body.len() + Lent::WIRE_LEN }.encode().ok()?;
+        Some([&header[..], &[flags | LENT], rest, &lent.to_bytes()].concat())
+    }
+
+    fn flags(&self) -> u8 {
+        let bit = |set: bool, bit: u8| if set { bit } else { 0 };
+        bit(self.receipt, RECEIPT) | bit(self.replayed, REPLAYED) | bit(self.spoolable, SPOOLABLE)
+    }
+
+    /// Marks an encoded frame as one for the spool: nobody waits for a receipt, and it may have been published before.
+    /// What is no publish frame is left alone.
+    pub fn mark_replayed(frame: &mut [u8]) {
+        if let Some(flags) = frame.get_mut(crate::frame::HEADER_LEN) {
+            *flags = REPLAYED;
+        }
+    }
+
+    /// The whole frame in one piece, for tests and tools.
     ///
     /// # Errors
     /// See [`Publish::encode_head`].
     pub fn to_frame(&self) -> Result<Vec<u8>, DecodeError> {
         let mut frame = self.encode_head()?;
+        if let Some(frame) = self.lent.and_then(|lent| Self::lend(&frame, lent)) {
+            return Ok(frame);
+        }
         frame.extend_from_slice(self.data.as_bytes());
         Ok(frame)
     }
@@ -122,16 +156,24 @@ impl<'a> Publish<'a> {
         for _ in 0..count {
             channels.push(reader.str16("channel")?);
         }
-        Ok(Self {
+        let mut event = Self {
             receipt: flags & RECEIPT != 0,
             replayed: flags & REPLAYED != 0,
+            spoolable: flags & SPOOLABLE != 0,
             id,
             time,
             channels,
             event: reader.str16("event")?,
             socket: reader.short("socket", MAX_SHORT_LEN)?,
             trace: reader.short("trace", MAX_SHORT_LEN)?,
-            data: reader.rest("data")?,
-        })
+            ..Self::default()
+        };
+        if flags & LENT == 0 {
+            event.data = reader.rest("data")?;
+        } else {
+            event.lent = Some(Lent { slot: reader.u32("data")?, len: reader.u32("data")? });
+            reader.end()?;
+        }
+        Ok(event)
     }
 }

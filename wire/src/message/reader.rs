@@ -67,5 +67,5 @@ impl<'a> Reader<'a> {
 }
 
 fn utf8<'a>(field: &'static str, bytes: &'a [u8]) -> Result<&'a str, DecodeError> {
-    std::str::from_utf8(bytes).map_err(|_| DecodeError::NotUtf8 { field })
+    crate::utf8::from_utf8(bytes).map_err(|_| DecodeError::NotUtf8 { field })
 }

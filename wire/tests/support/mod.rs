@@ -3,6 +3,9 @@
 // Each test binary uses its own part of this, and what fails here fails the test.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
+#[cfg(target_os = "linux")]
+pub mod taker;
+
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -71,7 +74,11 @@ pub struct Sidecar {
 impl Sidecar {
     /// `behave` gets each connection and its number, from 0. What it returns from is closed.
     pub fn start(behave: impl Fn(Peer, u32) + Send + Sync + 'static) -> Self {
-        let socket = Socket::new();
+        Self::start_at(Socket::new(), behave)
+    }
+
+    /// The same, at a path that was there before.
+    pub fn start_at(socket: Socket, behave: impl Fn(Peer, u32) + Send + Sync + 'static) -> Self {
         let listener = UnixListener::bind(socket.path()).unwrap();
         let log = Log::default();
         let (behave, shared) = (Arc::new(behave), log.clone());

@@ -1,0 +1,215 @@
+//! Handing an event over in any state the sidecar may be in: directly, or into the spool behind those that are there.
+
+use std::time::Duration;
+
+use super::{Ack, Client, Deadline, Delivery, Flushed, Job, OnFailure, PublishArgs, Rules, Wants};
+use crate::error::ClientError;
+use crate::id::EventId;
+use crate::limits;
+use crate::message::Receipt;
+use crate::spool::SpoolSettings;
+use crate::sys;
+
+/// After so long a spool that nobody drains no longer holds events back from a sidecar that may be there: the two ends
+/// disagree about the directory, and order is worth less than arriving.
+const UNDRAINED: Duration = Duration::from_secs(30);
+
+impl Client {
+    /// Hands one event over, by `rules`. Never takes longer than the timeout.
+    ///
+    /// # Errors
+    /// See [`ClientError`]. With [`OnFailure::Spool`] only an event that nobody would take fails, or one that could not be
+    /// spooled.
+    pub fn deliver(&mut self, args: &PublishArgs<'_>, rules: &Rules<'_>) -> Result<Delivery, ClientError> {
+        let deadline = Deadline::after(self.timeout);
+        self.leave_parent();
+        self.breaker.belong_to(self.spool.socket().max(1));
+        let delivery = self.try_deliver(args, rules, deadline).inspect_err(|error| self.note(error))?;
+        self.counters.published += 1;
+        self.counters.receipts += u64::from(matches!(delivery, Delivery::Accepted(_)));
+        Ok(delivery)
+    }
+
+    /// Writes what was gathered, reads the answers to all deferred events, and says what became of them. What cannot be
+    /// answered within `timeout` is spooled or reported as failed. With no time at all it only writes, and reports what is
+    /// known by then.
+    pub fn flush(&mut self, timeout: Duration, rules: &Rules<'_>) -> Flushed {
+        self.leave_parent();
+        if timeout.is_zero() {
+            if self.pending.has_unsent() {
+                self.write_gathered(rules, Deadline::after(self.timeout));
+            }
+            return self.pending.report();
+        }
+        let usual = std::mem::replace(&mut self.timeout, timeout);
+        self.collect(Deadline::after(timeout), rules);
+        self.timeout = usual;
+        self.pending.report()
+    }
+
+    /// Whether [`Client::flush`] has anything to do or to say.
+    #[must_use]
+    pub fn has_deferred(&self) -> bool {
+        self.pid == sys::process() && !self.pending.is_idle()
+    }
+
+    fn try_deliver(
+        &mut self,
+        args: &PublishArgs<'_>,
+        rules: &Rules<'_>,
+        deadline: Deadline,
+    ) -> Result<Delivery, ClientError> {
+        let id = args.id.unwrap_or_else(|| self.ids.next_id());
+        let mut event = args.message(id, rules.ack);
+        event.spoolable = event.receipt && matches!(rules.on_failure, OnFailure::Spool(_));
+        // Whether the data is JSON is for the sidecar to say: looking twice would cost more than the whole call.
+        self.check(&event, true, deadline)?;
+        let head = event.encode_head().map_err(|source| self.garbled(source))?;
+        let direct = match self.may_ask(rules) {
+            Ok(()) if rules.ack == Ack::Deferred || (rules.ack == Ack::None && rules.more) => {
+                self.pending.push(id, [head.as_slice(), args.data.as_bytes()].concat(), event.receipt);
+                let before = self.counters.spooled;
+                self.defer(rules, deadline);
+                let spooled = self.counters.spooled > before && self.pending.is_empty();
+                return Ok(if spooled { Delivery::Spooled } else { Delivery::Written });
+            }
+            Ok(()) => self.ask(id, &head, args.data, rules, deadline),
+            Err(held) => Err(held),
+        };
+        let error = match direct {
+            Ok(Some(receipt)) => return Ok(Delivery::Accepted(receipt)),
+            Ok(None) => return Ok(Delivery::Written),
+            Err(error) => error,
+        };
+        match rules.on_failure {
+            OnFailure::Spool(spool) if error.is_absence() => {
+                limits::check_json(args.data)?;
+                let frame = std::iter::once((head.as_slice(), args.data.as_bytes()));
+                match self.spool.append(spool, frame, deadline) {
+                    Ok(()) => {
+                        self.counters.spooled += 1;
+                        Ok(Delivery::Spooled)
+                    }
+                    Err(source) => Err(ClientError::NotSpooled { cause: Box::new(error), source }),
+                }
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// Whether the sidecar is to be asked now: it is not left alone, and nothing waits in the spool that has to go first.
+    fn may_ask(&mut self, rules: &Rules<'_>) -> Result<(), ClientError> {
+        let behind = matches!(rules.on_failure, OnFailure::Spool(_)) && self.spool.is_pending();
+        let waits = behind && self.spool.waited().is_some_and(|waited| waited < UNDRAINED);
+        let resting = match () {
+            () if rules.breaker.is_zero() => None,
+            () if waits => self.breaker.resting(),
+            () => self.breaker.begin(),
+        };
+        if resting.is_none() && !waits {
+            return Ok(());
+        }
+        self.counters.rested += u64::from(resting.is_some());
+        Err(ClientError::Resting {
+            path: self.path.clone(),
+            left: resting.unwrap_or_default(),
+            reason: if resting.is_some() {
+                self.breaker.reason().to_owned()
+            } else {
+                "events wait in its spool".into()
+            },
+        })
+    }
+
+    /// One exchange with the sidecar, from which the breaker learns.
+    fn ask(
+        &mut self,
+        id: EventId,
+        head: &[u8],
+        data: &str,
+        rules: &Rules<'_>,
+        deadline: Deadline,
+    ) -> Result<Option<Receipt>, ClientError> {
+        let wants = match rules.ack {
+            Ack::Receipt => Wants::Receipt(id),
+            Ack::None | Ack::Deferred => Wants::Nothing,
+        };
+        let outcome = self.call(&Job { head, data: data.as_bytes(), wants }, deadline);
+        match &outcome {
+            Ok(_) => self.arrived(),
+            Err(error) => self.failed(error, rules, deadline),
+        }
+        outcome
+    }
+
+    /// Writes what is gathered, unless more follows; and reads answers when too many are missing.
+    fn defer(&mut self, rules: &Rules<'_>, deadline: Deadline) {
+        if self.pending.is_full() {
+            self.collect(deadline, rules);
+        } else if !rules.more || self.pending.is_gathered() {
+            self.write_gathered(rules, deadline);
+        }
+    }
+
+    fn write_gathered(&mut self, rules: &Rules<'_>, deadline: Deadline) {
+        match self.call(&Job { head: &[], data: &[], wants: Wants::Nothing }, deadline) {
+            Ok(_) => self.arrived(),
+            Err(error) => self.failed(&error, rules, deadline),
+        }
+    }
+
+    fn collect(&mut self, deadline: Deadline, rules: &Rules<'_>) {
+        if self.pending.is_empty() {
+            return;
+        }
+        match self.call(&Job { head: &[], data: &[], wants: Wants::Rest }, deadline) {
+            Ok(_) => self.arrived(),
+            Err(error) => {
+                self.note(&error);
+                self.failed(&error, rules, deadline);
+            }
+        }
+    }
+
+    /// The sidecar has answered. A spool it has not drained in all that time is none of its own.
+    fn arrived(&mut self) {
+        if self.breaker.is_open() {
+            self.breaker.succeeded();
+        }
+        if self.spool.waited().is_some_and(|waited| waited >= UNDRAINED) && self.spool.is_pending() {
+            self.spool.let_go();
+            let error = "the sidecar answers but has not drained the spool: compare rustecho.spool with its spool.path";
+            self.last_error = Some(error.to_owned());
+        }
+    }
+
+    /// The sidecar could not be had: deferred events, which come before the one at hand, go where it will go.
+    fn failed(&mut self, error: &ClientError, rules: &Rules<'_>, deadline: Deadline) {
+        if error.is_absence() {
+            let at_once = matches!(error, ClientError::Connect { .. });
+            self.breaker.failed(rules.breaker, at_once, error.to_string());
+            self.last_error = Some(error.to_string());
+        }
+        if self.pending.is_empty() || self.conn.is_some() {
+            return; // answers may still come
+        }
+        if let (OnFailure::Spool(spool), true) = (rules.on_failure, error.is_absence())
+            && self.spool_pending(spool, deadline)
+        {
+            return;
+        }
+        self.pending.failed(error);
+    }
+
+    fn spool_pending(&mut self, spool: &SpoolSettings, deadline: Deadline) -> bool {
+        self.pending.fail_invalid();
+        let frames = self.pending.frames().map(|frame| (frame, &[][..]));
+        let spooled = self.spool.append(spool, frames, deadline);
+        if let Err(error) = &spooled {
+            self.last_error = Some(error.to_string());
+            return false;
+        }
+        self.counters.spooled += self.pending.spooled();
+        true
+    }
+}

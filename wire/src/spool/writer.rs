@@ -1,0 +1,267 @@
+//! A publisher's end of the spool.
+
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::{FileName, MAGIC, SUFFIX, SpoolSettings, record, socket_number};
+use crate::client::Deadline;
+use crate::message::Publish;
+use crate::sys;
+
+/// Sticky bit: files there belong to who made them.
+const STICKY: u32 = 0o1000;
+/// Files there get the directory's group.
+const SETGID: u32 = 0o2000;
+/// Others than the owner and the group may write.
+const OTHERS_WRITE: u32 = 0o002;
+
+/// A file that has so many bytes gets no more: a sidecar that is killed while it drains starts that file again, and has to
+/// remember what it emitted of it.
+const LONG: u64 = 1024 * 1024;
+/// How many files are begun in vain before there is no spool.
+const TRIES: u32 = 8;
+
+/// Why an event could not be spooled. Nothing of it stays in the spool.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// There is no such directory, or no file can be made in it.
+    #[error("no file can be made in {}: {source}", dir.display())]
+    Open {
+        /// The directory.
+        dir: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The directory is a symbolic link, or anyone may remove files from it.
+    #[error("{} is not used: {reason}", dir.display())]
+    Unsafe {
+        /// The directory.
+        dir: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The bound is reached.
+    #[error("{} is full: {used} of {limit} bytes; start the sidecar, or raise rustecho.spool_max_bytes", dir.display())]
+    Full {
+        /// The directory.
+        dir: PathBuf,
+        /// Bytes in it.
+        used: u64,
+        /// Bytes there may be.
+        limit: u64,
+    },
+    /// The disk is full, or broken.
+    #[error("writing to {} failed: {source}", dir.display())]
+    Write {
+        /// The directory.
+        dir: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// The file that is written to.
+#[derive(Debug)]
+struct Open {
+    dir: PathBuf,
+    file: File,
+    len: u64,
+    since: Instant,
+}
+
+/// One publisher's files, one after the other.
+#[derive(Debug)]
+pub struct Writer {
+    socket: u64,
+    publisher: u64,
+    pid: u32,
+    number: u32,
+    open: Option<Open>,
+    /// Bytes that may be written until the directory is looked at again.
+    allowance: u64,
+}
+
+impl Writer {
+    /// Nothing is opened before there is something to spool.
+    #[must_use]
+    pub fn new(socket: &Path) -> Self {
+        Self { socket: socket_number(socket), publisher: 0, pid: 0, number: 0, open: None, allowance: 0 }
+    }
+
+    /// Whether events of this process wait in the spool: what comes next has to wait behind them.
+    pub fn is_pending(&mut self) -> bool {
+        if self.open.is_some() && self.pid != sys::process() {
+            self.open = None; // the parent's
+        }
+        let drained = |open: &Open| open.file.metadata().map_or(true, |file| file.nlink() == 0);
+        if self.open.as_ref().is_some_and(drained) {
+            self.open = None;
+        }
+        self.open.is_some()
+    }
+
+    /// The number of the sidecar's socket.
+    pub(crate) fn socket(&self) -> u64 {
+        self.socket
+    }
+
+    /// Whether a file is open, drained or not.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// For how long the open file has waited to be drained.
+    pub(crate) fn waited(&self) -> Option<Duration> {
+        self.open.as_ref().map(|open| open.since.elapsed())
+    }
+
+    /// Lets go of the open file: what comes next no longer waits for it.
+    pub(crate) fn let_go(&mut self) {
+        self.open = None;
+    }
+
+    /// Appends publish frames, which get the flag `replayed`: all of them, or none.
+    ///
+    /// # Errors
+    /// See [`SpoolError`].
+    pub(crate) fn append<'a>(
+        &mut self,
+        settings: &SpoolSettings,
+        frames: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+        deadline: Deadline,
+    ) -> Result<(), SpoolError> {
+        let time = now();
+        let mut records = Vec::new();
+        for (head, data) in frames {
+            let mut frame = [head, data].concat();
+            Publish::mark_replayed(&mut frame);
+            records.append(&mut record::encode(time, &frame));
+        }
+        let long = self.open.as_ref().is_some_and(|open| open.len >= LONG);
+        if !self.is_pending() || long || !self.lock(deadline) {
+            // A sidecar that was stopped while it held the lock keeps that file; the next one comes after it.
+            self.open = None;
+            self.create(settings)?;
+        }
+        let written = self.make_room(settings, records.len() as u64).and_then(|()| self.write(&records));
+        if let Some(open) = &self.open {
+            let _ = open.file.unlock();
+        }
+        written
+    }
+
+    /// Takes the lock; `false` when the file is no more, or the lock is not to be had in time.
+    fn lock(&mut self, deadline: Deadline) -> bool {
+        let Some(open) = &self.open else { return false };
+        let mut pause = Duration::from_micros(20);
+        loop {
+            match open.file.try_lock() {
+                Ok(()) => return open.file.metadata().is_ok_and(|file| file.nlink() > 0),
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(_)) => return false,
+            }
+            let Some(left) = deadline.left() else { return false };
+            std::thread::sleep(pause.min(left));
+            pause = (pause * 2).min(Duration::from_millis(2));
+        }
+    }
+
+    /// Makes the next file, locked.
+    fn create(&mut self, settings: &SpoolSettings) -> Result<(), SpoolError> {
+        let dir = settings.dir.clone();
+        let failed = |source| SpoolError::Open { dir: dir.clone(), source };
+        let about = fs::symlink_metadata(&dir).map_err(failed)?;
+        if !about.is_dir() {
+            return Err(SpoolError::Unsafe { dir, reason: "it is not a directory, or a symbolic link to one" });
+        }
+        if about.mode() & OTHERS_WRITE != 0 && about.mode() & STICKY == 0 {
+            return Err(SpoolError::Unsafe { dir, reason: "anyone may remove files from it; give it the sticky bit" });
+        }
+        let pid = sys::process();
+        if self.pid != pid {
+            (self.pid, self.number, self.publisher) = (pid, 0, u64::from_be_bytes(sys::random_bytes()));
+        }
+        let setgid = about.mode() & SETGID != 0;
+        // A sidecar that looks between the two calls takes an empty file for one that is done with: then the next one.
+        for _ in 0..TRIES {
+            let name = FileName { socket: self.socket, publisher: self.publisher, number: self.number, pid };
+            let path = dir.join(name.to_name());
+            let mut options = OpenOptions::new();
+            options.append(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+            let file = options.open(&path).map_err(failed)?;
+            self.number += 1;
+            match begin(&file, setgid) {
+                Ok(true) => {
+                    self.open = Some(Open { dir, file, len: MAGIC.len() as u64, since: Instant::now() });
+                    self.allowance = 0;
+                    return Ok(());
+                }
+                Ok(false) => {}
+                Err(source) => {
+                    let _ = fs::remove_file(path);
+                    return Err(SpoolError::Write { dir, source });
+                }
+            }
+        }
+        Err(SpoolError::Write { dir, source: io::Error::other("somebody removes the files there at once") })
+    }
+
+    /// Looks at the whole directory, but only every 64th part of what it may hold.
+    fn make_room(&mut self, settings: &SpoolSettings, bytes: u64) -> Result<(), SpoolError> {
+        if self.allowance < bytes {
+            let own = self.open.as_ref().map_or(0, |open| open.len);
+            let used = used(&settings.dir).unwrap_or(own);
+            if used.saturating_add(bytes) > settings.max_bytes {
+                return Err(SpoolError::Full { dir: settings.dir.clone(), used, limit: settings.max_bytes });
+            }
+            self.allowance = bytes.max(settings.max_bytes / 64).min(settings.max_bytes - used);
+        }
+        self.allowance -= bytes;
+        Ok(())
+    }
+
+    fn write(&mut self, records: &[u8]) -> Result<(), SpoolError> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        if let Err(source) = open.file.write_all(records) {
+            let dir = open.dir.clone();
+            // A part may have been written. What cannot be taken back is a torn end, which the next file does not have.
+            if open.file.set_len(open.len).is_err() {
+                self.open = None;
+            }
+            return Err(SpoolError::Write { dir, source });
+        }
+        open.len += records.len() as u64;
+        Ok(())
+    }
+}
+
+/// Locks a new file and writes its first bytes; `false` when it has been drained already.
+fn begin(mut file: &File, setgid: bool) -> io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(false),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    // With the directory's group, which is the sidecar's, that one may read it without being root.
+    if setgid {
+        file.set_permissions(Permissions::from_mode(0o640))?;
+    }
+    file.write_all(&MAGIC)?;
+    Ok(file.metadata()?.nlink() > 0)
+}
+
+/// Bytes of all spool files in `dir`; `None` where it may not be listed.
+fn used(dir: &Path) -> Option<u64> {
+    let files = fs::read_dir(dir).ok()?.flatten();
+    let spooled = files.filter(|file| file.file_name().to_string_lossy().ends_with(SUFFIX));
+    Some(spooled.filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum())
+}
+
+/// Microseconds since 1970-01-01 UTC.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(0))
+}

@@ -1,0 +1,93 @@
+//! Memory that another process reads and changes.
+
+use std::os::fd::AsFd;
+use std::ptr::{NonNull, null_mut};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
+
+/// Memory of a file of this system's, which the one it is lent to reads and changes at any time: nothing here refers to it.
+#[derive(Debug)]
+pub(crate) struct LentMemory {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: owns its mapping, which is the same in all threads.
+unsafe impl Send for LentMemory {}
+
+impl LentMemory {
+    /// Maps the first `len` bytes of `file`, which must be sealed against becoming shorter than that.
+    pub(crate) fn map(file: &impl AsFd, len: usize) -> Option<Self> {
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: new memory at a place of the system's choice.
+        let start = unsafe { mmap(null_mut(), len, access, MapFlags::SHARED, file, 0) }.ok()?;
+        Some(Self { start: NonNull::new(start.cast())?, len })
+    }
+
+    /// Has the system provide memory for `len` bytes from `at`, the start of a page; whether it did. Writing to memory that it then
+    /// could not provide would end the process (Linux 5.14).
+    pub(crate) fn provide(&self, at: usize, len: usize) -> bool {
+        assert!(at.checked_add(len).is_some_and(|end| end <= self.len));
+        // SAFETY: within the memory; what is in it stays.
+        unsafe { madvise(self.start.as_ptr().add(at).cast(), len, Advice::LinuxPopulateWrite) }.is_ok()
+    }
+
+    /// The byte at this place as the other one left it.
+    pub(crate) fn mark(&self, at: usize) -> u8 {
+        self.byte(at).load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_mark(&self, at: usize, mark: u8) {
+        self.byte(at).store(mark, Ordering::Relaxed);
+    }
+
+    /// As [`LentMemory::set_mark`], once everything that this thread has read before is read.
+    pub(crate) fn release_mark(&self, at: usize, mark: u8) {
+        self.byte(at).store(mark, Ordering::Release);
+    }
+
+    fn byte(&self, at: usize) -> &AtomicU8 {
+        assert!(at < self.len);
+        // SAFETY: within the memory, which is mapped for as long as this lives.
+        unsafe { AtomicU8::from_ptr(self.start.as_ptr().add(at)) }
+    }
+
+    /// Copies `data` to where memory was provided. `at` is a multiple of 16.
+    pub(crate) fn write(&self, at: usize, data: &[u8]) {
+        assert!(at.is_multiple_of(16) && at.checked_add(data.len()).is_some_and(|end| end <= self.len));
+        // SAFETY: within the memory, which starts at a page. It is no memory of Rust's, so it cannot overlap with any.
+        unsafe { copy_past_cache(data, self.start.as_ptr().add(at)) };
+    }
+}
+
+impl Drop for LentMemory {
+    fn drop(&mut self) {
+        // SAFETY: mapped by `map`, and nothing refers to it any more.
+        let _ = unsafe { munmap(self.start.as_ptr().cast(), self.len) };
+    }
+}
+
+/// Copies to memory that another processor has read last and will read next: it need not be fetched from there.
+///
+/// # Safety
+/// There is room for all of `data` at `to`, which is a multiple of 16.
+unsafe fn copy_past_cache(data: &[u8], to: *mut u8) {
+    #[cfg(target_arch = "x86_64")]
+    let done = {
+        use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_sfence, _mm_stream_si128};
+        let (blocks, _) = data.as_chunks::<16>();
+        for (index, block) in blocks.iter().enumerate() {
+            // SAFETY: as promised; every processor of this kind has these instructions.
+            unsafe { _mm_stream_si128(to.cast::<__m128i>().add(index), _mm_loadu_si128(block.as_ptr().cast())) };
+        }
+        // SAFETY: the same. What follows must not be seen before it.
+        unsafe { _mm_sfence() };
+        blocks.len() * 16
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let done = 0;
+    let rest = &data[done..];
+    // SAFETY: as promised.
+    unsafe { std::ptr::copy_nonoverlapping(rest.as_ptr(), to.add(done), rest.len()) };
+}
