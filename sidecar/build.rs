@@ -1,8 +1,17 @@
-//! Embeds the browser clients that `npm ci` in `client/` fetched, if it ran; the crate builds without node as well.
+//! Embeds the browser clients that `npm ci` in `client/` fetched, and the console that `npm run build` in `../console` made, if
+//! they ran; the crate builds without node as well.
 
-use std::{env, fs, path::Path};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 fn main() {
+    embed_clients();
+    embed_console();
+}
+
+fn embed_clients() {
     let root = Path::new(&env::var("CARGO_MANIFEST_DIR").unwrap_or_default()).join("client/node_modules");
     println!("cargo::rerun-if-changed=client/package-lock.json");
     println!("cargo::rerun-if-changed=client/node_modules/.package-lock.json");
@@ -24,7 +33,44 @@ fn main() {
         }
     }
     code.push_str("];\n");
-    let out = Path::new(&env::var("OUT_DIR").unwrap_or_default()).join("client_files.rs");
+    write("client_files.rs", &code);
+}
+
+fn embed_console() {
+    let root = Path::new(&env::var("CARGO_MANIFEST_DIR").unwrap_or_default()).join("../console/dist");
+    println!("cargo::rerun-if-changed={}", root.display());
+    let mut files = Vec::new();
+    collect(&root.join("app"), &mut files);
+    files.sort();
+    let mut code = String::from("const CONSOLE_FILES: &[PageFile] = &[\n");
+    for file in files {
+        let Ok(path) = file.strip_prefix(root.join("app")) else { continue };
+        let kind = match file.extension().and_then(|extension| extension.to_str()) {
+            Some("html") => "text/html; charset=utf-8",
+            Some("js") => "text/javascript; charset=utf-8",
+            Some("css") => "text/css; charset=utf-8",
+            Some("svg") => "image/svg+xml",
+            _ => "application/octet-stream",
+        };
+        code.push_str(&format!(
+            "PageFile {{ path: {:?}, kind: {kind:?}, content: include_bytes!({file:?}) }},\n",
+            format!("/{}", path.display()),
+        ));
+    }
+    code.push_str("];\n");
+    write("console_files.rs", &code);
+}
+
+/// Every file below a folder; none when there is no such folder.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() { collect(&path, files) } else { files.push(path) }
+    }
+}
+
+fn write(name: &str, code: &str) {
+    let out = Path::new(&env::var("OUT_DIR").unwrap_or_default()).join(name);
     if let Err(error) = fs::write(&out, code) {
         println!("cargo::error={}: {error}", out.display());
     }

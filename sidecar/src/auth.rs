@@ -1,6 +1,6 @@
 //! Asks Laravel whether a socket may have a guarded channel: the only part of the sidecar that makes HTTP requests.
 //!
-//! One `POST {authHost}{authEndpoint}` per subscription with `channel_name=<name>` as a form, the client's own `auth.headers`
+//! One `POST {authHost}{authEndpoint}` per subscription (the same question asked twice at one time is asked once) with `channel_name=<name>` as a form, the client's own `auth.headers`
 //! and the visitor's cookie. Only status 200 is consent. Redirects are not followed, the time is bounded, and so is the answer.
 
 use std::{
@@ -11,10 +11,11 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{Method, Request, Response, header};
-use http_body_util::{BodyExt, Full, Limited};
+use http::{Method, Request, Response, Uri, header};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
@@ -22,12 +23,24 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use serde_json::{Map, Value};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::{channel::ChannelName, config::Config, devlog::DevLog, edge::Handshake};
+use crate::{
+    bounds::{Bound, Refusals},
+    channel::{ChannelName, start_of},
+    config::{Config, Limits, Live},
+    counters::Counters,
+    devlog::DevLog,
+    edge::Handshake,
+    once::Once,
+};
 
+mod flights;
 mod headers;
 mod host;
+
+pub use flights::Wanted;
+use flights::{Flights, Key};
 
 /// One question to Laravel.
 #[derive(Debug, Clone)]
@@ -38,6 +51,8 @@ pub struct Ask {
     pub handshake: Handshake,
     /// `auth` of the client's subscribe request, of any JSON type.
     pub auth: Value,
+    /// Whether somebody still waits for the answer when it is this question's turn.
+    pub wanted: Wanted,
 }
 
 /// Laravel's answer.
@@ -49,6 +64,10 @@ pub enum Verdict {
     Denied(u16, String),
     /// Laravel could not be asked, or its answer made no sense.
     Failed(String),
+    /// Its answer is too large; the sentence names the bound.
+    Oversized(String),
+    /// Too much else is asked at the moment; the sentence names the bound.
+    Busy(String),
     /// The client's `auth.headers` are of a type that cannot be headers: the status told is `null`.
     NoQuestion,
 }
@@ -57,93 +76,210 @@ pub enum Verdict {
 pub trait Authorizer: Send + Sync + 'static {
     /// Asks; always answers within a bounded time.
     fn authorise(&self, ask: Ask) -> BoxFuture<'_, Verdict>;
+
+    /// Where a socket with this opening request makes it ask.
+    fn url(&self, handshake: &Handshake) -> String;
 }
 
 /// Laravel's auth endpoint.
 pub struct Laravel {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    settings: Arc<Config>,
+    asker: Arc<Asker>,
+    flights: Arc<Flights>,
+}
+
+type HttpClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
+struct Asker {
+    client: ArcSwap<HttpClient>,
+    settings: Live,
+    refusals: Arc<Refusals>,
+    counters: Arc<Counters>,
     dev: DevLog,
-    /// Requests at one time.
-    permits: Semaphore,
+    /// Requests at one time, and how many there may be.
+    permits: Arc<Semaphore>,
+    in_flight: AtomicUsize,
     /// Questions that hold no permit yet.
     waiting: AtomicUsize,
+    /// Headers of clients that were left out and named in the log.
+    left_out: Once,
 }
 
 impl Laravel {
     /// A client for the configured hosts.
-    pub fn new(settings: Arc<Config>, dev: DevLog) -> Self {
-        let builder = HttpsConnectorBuilder::new();
-        let tls = crate::tls::client_config(settings.auth_verify_tls);
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        http.set_connect_timeout(Some(settings.auth_timeout));
-        http.set_nodelay(true);
-        let connector = builder.with_tls_config(tls).https_or_http().enable_http1().wrap_connector(http);
-        let idle = if settings.auth_keep_alive { settings.limits.auth_in_flight } else { 0 };
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(Duration::from_secs(4)) // below the 5 s after which common servers close an idle connection
-            .pool_max_idle_per_host(idle)
-            .build(connector);
-        let permits = Semaphore::new(settings.limits.auth_in_flight);
-        Self { client, settings, dev, permits, waiting: AtomicUsize::new(0) }
+    pub fn new(settings: impl Into<Live>, refusals: Arc<Refusals>, counters: Arc<Counters>, dev: DevLog) -> Self {
+        let settings = settings.into();
+        let config = settings.now();
+        let asker = Asker {
+            client: ArcSwap::from_pointee(client(&config)),
+            permits: Arc::new(Semaphore::new(config.limits.auth_in_flight)),
+            in_flight: AtomicUsize::new(config.limits.auth_in_flight),
+            settings,
+            refusals,
+            counters,
+            dev,
+            waiting: AtomicUsize::new(0),
+            left_out: Once::default(),
+        };
+        Self { asker: Arc::new(asker), flights: Arc::default() }
+    }
+
+    /// Asks by these settings from now on. What has been asked is answered.
+    pub fn change(&self, config: &Config) {
+        let asker = &self.asker;
+        asker.client.store(Arc::new(client(config)));
+        let (new, old) = (config.limits.auth_in_flight, &asker.in_flight);
+        let old = old.swap(new, Relaxed);
+        if new > old {
+            asker.permits.add_permits(new - old);
+        } else if let (true, Ok(fewer)) = (new < old, u32::try_from(old - new)) {
+            let permits = asker.permits.clone();
+            // As soon as so many are free.
+            tokio::spawn(async move {
+                if let Ok(taken) = permits.acquire_many_owned(fewer).await {
+                    taken.forget();
+                }
+            });
+        }
     }
 
     async fn ask(&self, ask: Ask) -> Verdict {
         let Ok(from_client) = headers::from_client(&ask.auth) else { return Verdict::NoQuestion };
-        if self.waiting.fetch_add(1, Relaxed) >= self.settings.limits.auth_queued {
-            self.waiting.fetch_sub(1, Relaxed);
-            return Verdict::Failed("too many auth requests are waiting (limits.authQueued)".into());
-        }
-        let permit = self.permits.acquire().await;
-        self.waiting.fetch_sub(1, Relaxed);
-        let Ok(_permit) = permit else { return Verdict::Failed("stopping".into()) };
-
-        let host = host::choose(&self.settings.auth_hosts, ask.handshake.headers.get(header::REFERER));
-        self.dev.asking(&host, &self.settings.auth_endpoint);
-        let request = match self.request(&host, &ask, from_client) {
-            Ok(request) => request,
+        let host = self.asker.host(&ask.handshake);
+        let (request, key) = match self.asker.request(&host, &ask, from_client) {
+            Ok(question) => question,
             Err(reason) => return Verdict::Failed(reason),
         };
-        match tokio::time::timeout(self.settings.auth_timeout, self.answer(request, &ask.channel)).await {
+        let (answer, shared) = self.flights.join(key.clone(), ask.wanted, || {
+            let (asker, flights) = (self.asker.clone(), self.flights.clone());
+            Box::pin(async move {
+                let verdict = asker.in_turn(&host, request, &ask.channel, || flights.is_abandoned(&key)).await;
+                flights.land(&key);
+                verdict
+            })
+        });
+        if shared {
+            self.asker.counters.auth_shared.add();
+        }
+        answer.await
+    }
+}
+
+impl Asker {
+    /// Asks when it is this question's turn, unless nobody waits for the answer then.
+    async fn in_turn(
+        &self,
+        host: &str,
+        request: Request<Full<Bytes>>,
+        channel: &ChannelName,
+        is_abandoned: impl Fn() -> bool,
+    ) -> Verdict {
+        let config = self.settings.now();
+        let turn = match self.permits.try_acquire() {
+            Ok(permit) => Ok(permit),
+            Err(_) => self.wait(&config.limits, channel).await,
+        };
+        let _permit = match turn {
+            Ok(permit) => permit,
+            Err(verdict) => return verdict,
+        };
+        if is_abandoned() {
+            self.counters.auth_unwanted.add();
+            return Verdict::Failed("nobody waits for the answer any more".into());
+        }
+        self.counters.auth_asked.add();
+        self.dev.asking(host, &config.auth_endpoint);
+        match tokio::time::timeout(config.auth_timeout, self.answer(&config, request, channel)).await {
             Ok(verdict) => verdict,
             Err(_) => Verdict::Failed(format!(
                 "no answer from {host} within {} ms (authTimeoutMs)",
-                self.settings.auth_timeout.as_millis()
+                config.auth_timeout.as_millis()
             )),
         }
     }
 
-    fn request(&self, host: &str, ask: &Ask, from_client: headers::FromClient) -> Result<Request<Full<Bytes>>, String> {
-        let body = format!("channel_name={}", percent_encoding::utf8_percent_encode(ask.channel.as_str(), FORM));
-        let mut request = Request::builder()
-            .method(Method::POST)
-            .uri(format!("{host}{}", self.settings.auth_endpoint))
-            .body(Full::new(Bytes::from(body)))
-            .map_err(|error| format!("authHost `{host}` with authEndpoint makes no URL: {error}"))?;
-        let forward = self.settings.auth_forward_client.then_some(ask.handshake.peer);
-        *request.headers_mut() = headers::build(from_client, &ask.handshake, forward)?;
-        if !self.settings.auth_keep_alive {
-            request.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+    async fn read(&self, config: &Config, response: Response<Incoming>) -> Result<Bytes, Verdict> {
+        let max = config.limits.auth_response;
+        match Limited::new(response.into_body(), max).collect().await {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => {
+                Err(Verdict::Oversized(self.refusals.over(Bound::AuthResponse, max, "the auth endpoint")))
+            }
+            Err(error) => Err(Verdict::Failed(format!("reading the auth answer: {error}"))),
         }
-        Ok(request)
     }
 
-    async fn answer(&self, request: Request<Full<Bytes>>, channel: &ChannelName) -> Verdict {
-        let response = match self.client.request(request).await {
+    /// Waits for a turn, unless too many do.
+    async fn wait(&self, limits: &Limits, channel: &ChannelName) -> Result<SemaphorePermit<'_>, Verdict> {
+        self.counters.auth_waited.add();
+        if self.waiting.fetch_add(1, Relaxed) >= limits.auth_queued {
+            self.waiting.fetch_sub(1, Relaxed);
+            return Err(Verdict::Busy(self.refusals.over(Bound::AuthQueued, limits.auth_queued, channel)));
+        }
+        let turn = tokio::time::timeout(limits.auth_queue, self.permits.acquire()).await;
+        self.waiting.fetch_sub(1, Relaxed);
+        match turn {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) => Err(Verdict::Failed("stopping".into())),
+            Err(_) => {
+                let limit = limits.auth_queue.as_millis();
+                Err(Verdict::Busy(self.refusals.over(Bound::AuthQueue, limit, channel)))
+            }
+        }
+    }
+
+    fn host(&self, handshake: &Handshake) -> String {
+        host::choose(&self.settings.read().auth_hosts, handshake.headers.get(header::REFERER).as_ref())
+    }
+
+    fn request(
+        &self,
+        host: &str,
+        ask: &Ask,
+        from_client: headers::FromClient,
+    ) -> Result<(Request<Full<Bytes>>, Key), String> {
+        let config = self.settings.now();
+        let body = format!("channel_name={}", percent_encoding::utf8_percent_encode(ask.channel.as_str(), FORM));
+        let uri: Uri = format!("{host}{}", config.auth_endpoint)
+            .parse()
+            .map_err(|error| format!("authHost `{host}` with authEndpoint makes no URL: {error}"))?;
+        let forward = config.auth_forward_client.then_some(ask.handshake.peer);
+        let (allowed, left_out) = headers::allowed(from_client, &config.visitors.auth_headers);
+        for name in left_out {
+            if self.left_out.is_first(&start_of(&name)) {
+                tracing::warn!(
+                    header = start_of(&name),
+                    "auth.headers has a header that authHeaders does not name; it is left out"
+                );
+            }
+        }
+        let mut headers = headers::build(allowed, &ask.handshake, forward)?;
+        if !config.auth_keep_alive {
+            headers.insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+        }
+        let key = Key::of(&uri, &headers, &body);
+        let mut request = Request::new(Full::new(Bytes::from(body)));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        Ok((request, key))
+    }
+
+    async fn answer(&self, config: &Config, request: Request<Full<Bytes>>, channel: &ChannelName) -> Verdict {
+        let client = self.client.load_full();
+        let response = match client.request(request).await {
             Ok(response) => response,
             Err(error) => return Verdict::Failed(with_causes(&error)),
         };
         let status = response.status().as_u16();
         if status != 200 {
-            let body = self.read(response).await.unwrap_or_default();
+            let body = self.read(config, response).await.unwrap_or_default();
             let start = String::from_utf8_lossy(&body[..body.len().min(1000)]).into_owned();
             return Verdict::Denied(status, start);
         }
         if channel.is_presence() {
-            return match self.read(response).await.map(|body| Named::by(&body)) {
+            return match self.read(config, response).await.map(|body| Named::by(&body)) {
                 Ok(Named::Member(member)) => Verdict::Granted(Some(member)),
-                Ok(Named::Nobody) if !self.settings.auth_check_body => Verdict::Granted(None),
+                Ok(Named::Nobody) if !config.auth_check_body => Verdict::Granted(None),
                 Ok(Named::Nobody) => Verdict::Failed(
                     "the auth endpoint answered 200, but named no member (channel_data): does the callback in \
                      routes/channels.php return an array? (authCheckBody)"
@@ -152,30 +288,20 @@ impl Laravel {
                 Ok(Named::Nonsense) => {
                     Verdict::Failed("the auth endpoint answered 200, but channel_data is no object".into())
                 }
-                Err(reason) => Verdict::Failed(reason),
+                Err(verdict) => verdict,
             };
         }
-        if !self.settings.auth_check_body {
+        if !config.auth_check_body {
             return Verdict::Granted(None);
         }
-        match self.read(response).await.map(|body| serde_json::from_slice::<Value>(&body)) {
+        match self.read(config, response).await.map(|body| serde_json::from_slice::<Value>(&body)) {
             Ok(Ok(Value::Null | Value::Bool(false))) => Verdict::Failed("the auth endpoint answered 200 with `false`".into()),
             Ok(Ok(_)) => Verdict::Granted(None),
             Ok(Err(_)) => Verdict::Failed(
                 "the auth endpoint answered 200, but not with JSON: is authEndpoint right, or is it a login page? (authCheckBody)"
                     .into(),
             ),
-            Err(reason) => Verdict::Failed(reason),
-        }
-    }
-
-    async fn read(&self, response: Response<Incoming>) -> Result<Bytes, String> {
-        let max = self.settings.limits.auth_response;
-        match Limited::new(response.into_body(), max).collect().await {
-            Ok(body) => Ok(body.to_bytes()),
-            Err(error) => Err(format!(
-                "reading the auth answer, of which {max} bytes are allowed (limits.authResponseBytes): {error}"
-            )),
+            Err(verdict) => verdict,
         }
     }
 }
@@ -183,6 +309,10 @@ impl Laravel {
 impl Authorizer for Laravel {
     fn authorise(&self, ask: Ask) -> BoxFuture<'_, Verdict> {
         Box::pin(self.ask(ask))
+    }
+
+    fn url(&self, handshake: &Handshake) -> String {
+        format!("{}{}", self.asker.host(handshake), self.asker.settings.read().auth_endpoint)
     }
 }
 
@@ -217,6 +347,30 @@ impl Named {
             _ => Self::Nonsense,
         }
     }
+}
+
+/// What Laravel answers, whatever it is. For the fuzzer.
+#[cfg(feature = "fuzzing")]
+pub fn fuzz(input: &[u8]) {
+    if let Named::Member(member) = Named::by(input) {
+        assert!(member.len() <= input.len());
+    }
+}
+
+/// A client for the configured hosts.
+fn client(config: &Config) -> HttpClient {
+    let tls = crate::tls::client_config(config.auth_verify_tls);
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    http.set_connect_timeout(Some(config.auth_timeout));
+    http.set_nodelay(true);
+    let builder = HttpsConnectorBuilder::new();
+    let connector = builder.with_tls_config(tls).https_or_http().enable_http1().wrap_connector(http);
+    let idle = if config.auth_keep_alive { config.limits.auth_in_flight } else { 0 };
+    Client::builder(TokioExecutor::new())
+        .pool_idle_timeout(Duration::from_secs(4)) // below the 5 s after which common servers close an idle connection
+        .pool_max_idle_per_host(idle)
+        .build(connector)
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {

@@ -2,6 +2,8 @@
 
 use std::{borrow::Borrow, fmt, sync::Arc};
 
+use crate::{bounds::Bound, config::Limits};
+
 /// A channel's full wire name: `orders`, `private-orders.1`, `presence-room.7`. Cloning shares the text.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ChannelName(Arc<str>);
@@ -22,6 +24,25 @@ pub enum ChannelError {
         /// The limit in bytes.
         max: usize,
     },
+    /// A character that `limits.channelCharacters` does not allow.
+    #[error("channel name `{start}…` has the character {character:?}, which limits.channelCharacters does not allow")]
+    Character {
+        /// Its first characters.
+        start: String,
+        /// The character.
+        character: char,
+    },
+}
+
+impl ChannelError {
+    /// The bound it is over.
+    pub(crate) fn bound(&self) -> Option<Bound> {
+        match self {
+            Self::Empty => None,
+            Self::TooLong { .. } => Some(Bound::ChannelName),
+            Self::Character { .. } => Some(Bound::ChannelCharacters),
+        }
+    }
 }
 
 impl ChannelName {
@@ -30,13 +51,27 @@ impl ChannelName {
     /// # Errors
     /// [`ChannelError`] when it is empty or longer.
     pub fn parse(name: &str, max: usize) -> Result<Self, ChannelError> {
-        if name.is_empty() {
-            return Err(ChannelError::Empty);
+        check_length(name, max).map(|()| Self(name.into()))
+    }
+
+    /// Takes a name within these limits.
+    ///
+    /// # Errors
+    /// [`ChannelError`] naming the limit.
+    pub fn within(limits: &Limits, name: &str) -> Result<Self, ChannelError> {
+        Self::check(limits, name).map(|()| Self(name.into()))
+    }
+
+    /// Whether a name is within these limits.
+    ///
+    /// # Errors
+    /// [`ChannelError`] naming the limit.
+    pub fn check(limits: &Limits, name: &str) -> Result<(), ChannelError> {
+        check_length(name, limits.channel_name)?;
+        match name.chars().find(|character| !limits.channel_characters.allow(*character)) {
+            Some(character) => Err(ChannelError::Character { start: start_of(name), character }),
+            None => Ok(()),
         }
-        if name.len() > max {
-            return Err(ChannelError::TooLong { start: start_of(name), len: name.len(), max });
-        }
-        Ok(Self(name.into()))
     }
 
     /// The name as text.
@@ -53,6 +88,14 @@ impl ChannelName {
     /// Whether its subscribers are presence members: the name starts with `presence-`.
     pub fn is_presence(&self) -> bool {
         self.0.starts_with("presence-")
+    }
+}
+
+fn check_length(name: &str, max: usize) -> Result<(), ChannelError> {
+    match name.len() {
+        0 => Err(ChannelError::Empty),
+        len if len > max => Err(ChannelError::TooLong { start: start_of(name), len, max }),
+        _ => Ok(()),
     }
 }
 
@@ -108,5 +151,28 @@ mod tests {
         assert_eq!(ChannelName::parse("", 5), Err(ChannelError::Empty));
         let error = ChannelName::parse("abcdef", 5).unwrap_err().to_string();
         assert!(error.contains("6 bytes") && error.contains("at most 5"), "{error}");
+    }
+
+    #[test]
+    fn which_characters_a_name_may_have_is_configured() {
+        use crate::config::Characters::{Any, Printable, Pusher};
+        let is_taken = |characters, name| {
+            let limits = Limits { channel_characters: characters, ..Limits::default() };
+            ChannelName::within(&limits, name).is_ok()
+        };
+        for (name, [any, printable, pusher]) in [
+            ("private-App.Models.User.1@x,y;z=_-", [true, true, true]),
+            ("private-grün room/7", [true, true, false]),
+            ("private-orders.1\n", [true, false, false]),
+            ("a\0b", [true, false, false]),
+        ] {
+            assert_eq!(
+                [any, printable, pusher],
+                [Any, Printable, Pusher].map(|which| is_taken(which, name)),
+                "{name:?}"
+            );
+        }
+        let error = ChannelName::within(&Limits::default(), "orders\n").unwrap_err().to_string();
+        assert!(error.contains("limits.channelCharacters"), "{error}");
     }
 }

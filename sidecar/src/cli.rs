@@ -1,6 +1,9 @@
 //! The `rustecho` command: its words, and what each of them does.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
@@ -8,14 +11,20 @@ use crate::{config::Place, console};
 
 mod check;
 mod clients;
+mod doctor;
 mod init;
 mod interview;
+mod look;
 mod outcome;
+mod publish;
+mod remote;
 mod start;
 mod stop;
+mod tail;
+mod why;
 
 pub use outcome::{FAILED, USAGE};
-pub use start::{Prepared, prepare};
+pub use start::{Prepared, prepare, read};
 
 const ABOUT: &str = "Takes events from Laravel and emits them to Laravel Echo's Socket.IO clients.";
 
@@ -24,6 +33,10 @@ First steps:
   rustecho init               Ask a few questions and write rustecho.json
   rustecho check-config       Say what the configuration means, and what is wrong with it
   rustecho start              Serve; stop with Ctrl-C
+
+Why did my event not arrive?
+  rustecho tail               Watch every event and authorisation, and what became of it
+  rustecho doctor             Check sockets, Redis and Laravel; with --channel, who is on it and why not
 
 Coming from laravel-echo-server: stop it, and run `rustecho start` in the same folder.
 Every setting and its environment variable: docs/configuration.md.
@@ -46,7 +59,7 @@ enum Command {
     /// Run the server in the foreground
     Start(StartArgs),
     /// Stop the server that runs with this configuration
-    Stop(PlaceArgs),
+    Stop(LookArgs),
     /// Ask a few questions and write a configuration file
     #[command(visible_alias = "configure")]
     Init(Box<init::InitArgs>),
@@ -57,9 +70,26 @@ enum Command {
     #[command(name = "client:remove")]
     ClientRemove(ClientArgs),
     /// Read the configuration, say what it means and what is wrong with it, and stop
-    CheckConfig(PlaceArgs),
+    CheckConfig(LookArgs),
+    /// Say how the running server is
+    Status(LookArgs),
+    /// Show every event and authorisation as it happens
+    Tail(TailArgs),
+    /// List the channels somebody is subscribed to
+    Channels(ChannelsArgs),
+    /// Publish one event
+    Publish(PublishArgs),
+    /// Check everything an event needs on its way, and say what to do
+    Doctor(DoctorArgs),
     /// Print name and version
-    Version,
+    Version {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the manual pages into a folder
+    #[command(hide = true)]
+    Man { folder: PathBuf },
 }
 
 /// Where the configuration is.
@@ -79,6 +109,66 @@ impl PlaceArgs {
     }
 }
 
+/// `status`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LookArgs {
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// `doctor`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DoctorArgs {
+    /// Also say why nobody gets the events of this channel
+    #[arg(long, value_name = "NAME")]
+    channel: Option<String>,
+    #[command(flatten)]
+    look: LookArgs,
+}
+
+/// `tail`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TailArgs {
+    /// Only what is on these channels: a part of the name, or a pattern such as `private-orders.*`
+    #[arg(long, value_name = "NAME")]
+    channel: Option<String>,
+    /// Only events of this name: a part of it, or a pattern
+    #[arg(long, value_name = "NAME")]
+    event: Option<String>,
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// Print JSON, one object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// `channels`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ChannelsArgs {
+    /// Only channels whose names start with this
+    #[arg(default_value = "")]
+    prefix: String,
+    #[command(flatten)]
+    look: LookArgs,
+}
+
+/// `publish`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PublishArgs {
+    /// The channel's whole name, such as private-orders.1
+    channel: String,
+    /// The event's name, such as App\\Events\\OrderShipped
+    event: String,
+    /// The event's data, as JSON
+    #[arg(value_name = "JSON", default_value = "null")]
+    data: String,
+    #[command(flatten)]
+    look: LookArgs,
+}
+
 /// `start`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct StartArgs {
@@ -95,6 +185,9 @@ pub struct StartArgs {
     dev: Option<bool>,
     #[arg(long, hide = true, overrides_with = "dev")]
     no_dev: bool,
+    /// Print one JSON object when it serves, or cannot, in place of the lines for people
+    #[arg(long, conflicts_with = "dev")]
+    json: bool,
 }
 
 /// `client:add` and `client:remove`.
@@ -103,7 +196,7 @@ pub struct ClientArgs {
     /// The client's id (appId)
     id: Option<String>,
     #[command(flatten)]
-    place: PlaceArgs,
+    look: LookArgs,
 }
 
 /// What is left to do after the command line has been read.
@@ -127,23 +220,46 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Work {
     let here = here();
     Work::Done(match cli.command {
         Some(Command::Start(arguments)) => return Work::Start(arguments),
-        Some(Command::Stop(place)) => stop::run(&place.place(here)),
+        Some(Command::Stop(arguments)) => stop::run(&arguments.place.place(here), arguments.json),
         Some(Command::Init(arguments)) => init::run(&arguments, &here),
-        Some(Command::ClientAdd(arguments)) => clients::add(&arguments.place.place(here), arguments.id.as_deref()),
-        Some(Command::ClientRemove(arguments)) => {
-            clients::remove(&arguments.place.place(here), arguments.id.as_deref())
+        Some(Command::ClientAdd(ClientArgs { id, look })) => {
+            clients::add(&look.place.place(here), id.as_deref(), look.json)
         }
-        Some(Command::CheckConfig(place)) => check::run(&place.place(here)),
-        Some(Command::Version) => {
-            console::say(concat!("rustecho ", env!("CARGO_PKG_VERSION")));
+        Some(Command::ClientRemove(ClientArgs { id, look })) => {
+            clients::remove(&look.place.place(here), id.as_deref(), look.json)
+        }
+        Some(Command::CheckConfig(arguments)) => check::run(&arguments.place.place(here), arguments.json),
+        Some(Command::Status(arguments)) => look::status(&arguments.place.place(here), &arguments),
+        Some(Command::Tail(arguments)) => tail::run(&arguments.place.place(here), &arguments),
+        Some(Command::Channels(arguments)) => {
+            look::channels(&arguments.look.place.place(here), &arguments.prefix, &arguments.look)
+        }
+        Some(Command::Publish(arguments)) => publish::run(&arguments.look.place.place(here), &arguments),
+        Some(Command::Doctor(arguments)) => doctor::run(&arguments.look.place.place(here), &arguments),
+        Some(Command::Version { json }) => {
+            const JSON: &str = concat!("{\"name\":\"rustecho\",\"version\":\"", env!("CARGO_PKG_VERSION"), "\"}");
+            console::say(if json { JSON } else { concat!("rustecho ", env!("CARGO_PKG_VERSION")) });
             ExitCode::SUCCESS
         }
+        Some(Command::Man { folder }) => man(&folder),
         None if cli.version => {
             console::say(env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
         }
         None => no_command(),
     })
+}
+
+/// For packages: rustecho(1) and a page for each command, made of the words above.
+fn man(folder: &Path) -> ExitCode {
+    let write = || std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Cli::command(), folder));
+    match write() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            console::tell(&format!("Error: {}: the manual pages cannot be written: {error}", folder.display()));
+            FAILED.into()
+        }
+    }
 }
 
 /// The working directory; should it be gone, the empty path still lets absolute paths work.
@@ -174,6 +290,14 @@ mod tests {
     }
 
     #[test]
+    fn every_command_has_a_manual_page() {
+        let dir = tempfile::tempdir().unwrap();
+        man(dir.path());
+        let page = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap_or_default();
+        assert!(page("rustecho.1").contains("rustecho\\-start(1)") && page("rustecho-start.1").contains("\\-\\-force"));
+    }
+
+    #[test]
     fn every_form_of_dev_is_understood() {
         let dev = |arguments: &[&str]| start(arguments).wants_dev();
         assert!(dev(&["--dev"]) && dev(&["--dev=true"]));
@@ -190,7 +314,17 @@ mod tests {
     }
 
     #[test]
+    fn every_command_prints_json_when_asked() {
+        for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+            assert!(command.get_arguments().any(|argument| argument.get_id() == "json"), "{}", command.get_name());
+        }
+    }
+
+    #[test]
     fn the_old_verbs_are_all_there() {
+        for verb in ["status", "tail", "channels", "doctor"] {
+            assert!(Cli::try_parse_from(["rustecho", verb]).is_ok(), "{verb}");
+        }
         for verb in ["start", "stop", "init", "configure", "client:add", "client:remove", "check-config", "version"] {
             assert!(Cli::try_parse_from(["rustecho", verb]).is_ok(), "{verb}");
             let help = Cli::try_parse_from(["rustecho", verb, "--help"]).unwrap_err();

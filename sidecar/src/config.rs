@@ -5,28 +5,53 @@
 
 use std::{path::PathBuf, time::Duration};
 
+mod admin;
 mod build;
+mod cluster;
 mod dotenv;
 mod environment;
 mod file;
 pub mod keys;
+mod limits;
+mod lines;
+mod live;
 mod load;
+mod otel;
 mod problem;
 mod reader;
+mod recovery;
 mod redis;
 pub mod reference;
+mod renew;
 mod socketio;
+mod spool;
 mod suggest;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod unix_socket;
 mod unknown;
+mod visitors;
 
+pub use admin::AdminConfig;
+pub use cluster::ClusterConfig;
 pub use environment::Environment;
-pub use file::{Flavour, OLD_FILE, OUR_FILE, Place, read as read_file};
+pub(crate) use file::without_comments;
+pub use file::{Flavour, OLD_FILE, OUR_FILE, Place, SERVICE_FOLDER, SYSTEM_FILE, read as read_file};
+pub use limits::{Characters, Limits, SlowClients};
+pub use live::Live;
+#[cfg(feature = "fuzzing")]
+pub use load::fuzz;
 pub use load::{Loaded, load, lock_beside};
 pub use problem::{ConfigError, Problem};
+pub use recovery::RecoveryConfig;
+pub use redis::{RedisConfig, RedisNodes, RedisTls};
+pub use renew::{Renewal, Written};
+pub use socketio::SocketIoConfig;
+pub use spool::SpoolConfig;
+pub use tls::TlsConfig;
+pub use unix_socket::UnixSocketConfig;
+pub use visitors::{AuthHeaders, OriginPolicy, Visitors};
 
 /// Every setting, validated. [`Config::default`] is a sidecar that works without Redis.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,12 +72,16 @@ pub struct Config {
     /// `authCheckBody`: a private channel also needs a JSON body that is neither `false` nor `null`, so that a login page
     /// answered with 200 grants nothing. Default true; the old server's files: false, it looked at the status alone.
     pub auth_check_body: bool,
+    /// `originPolicy` and its companions: who may come in, and as whom.
+    pub visitors: Visitors,
     /// `clients`: who may use the HTTP API.
     pub clients: Vec<ApiClient>,
     /// `database`: where presence members are kept for others to read.
     pub database: Database,
     /// `databaseConfig.redis`, in ioredis' words; used by the Redis source and the Redis presence store.
     pub redis: RedisConfig,
+    /// `cluster`; none for a node that is alone.
+    pub cluster: Option<ClusterConfig>,
     /// `databaseConfig.publishPresence`.
     pub publish_presence: bool,
     /// `devMode`: print what happens, for people.
@@ -75,12 +104,50 @@ pub struct Config {
     pub headers: Vec<(String, String)>,
     /// `unixSocket`; none when it is `false`.
     pub unix_socket: Option<UnixSocketConfig>,
+    /// `spool`; none when it is `false`, or there is no Unix socket.
+    pub spool: Option<SpoolConfig>,
+    /// `reusePort`: open the port in a way that the next sidecar can open it, too. Default false.
+    pub reuse_port: bool,
+    /// `admin`; none when it is `false`.
+    pub admin: Option<AdminConfig>,
+    /// `logFormat`.
+    pub log_format: LogFormat,
+    /// `otel`; none when no collector is named.
+    pub otel: Option<OtelConfig>,
+    /// `logLevel`: what is logged; none leaves it to `RUSTECHO_LOG` and the defaults.
+    pub log_level: Option<String>,
     /// `edge`.
     pub edge: EdgeKind,
+    /// `recovery`; none when it is off, or the edge has none.
+    pub recovery: Option<RecoveryConfig>,
+    /// `presenceGraceMs`: how long the members of a connection that ended without a word stay, so that a page that is loaded again
+    /// neither leaves nor joins. Default 3 s; zero in a file of laravel-echo-server's name.
+    pub presence_grace: Duration,
     /// Bounds on what comes from outside.
     pub limits: Limits,
+    /// `coalesceMs`: the longest that an event waits to share a write with others of its channel; zero joins nothing. Default
+    /// 10 ms.
+    pub coalesce: Duration,
     /// `graceMs`: how long a stop may take. Default 10 s, supervisord's own patience.
     pub grace: Duration,
+}
+
+/// `otel`: where traces are sent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OtelConfig {
+    /// `otel.endpoint`, with the path of OTLP's traces.
+    pub endpoint: url::Url,
+    /// `otel.headers`: sent along.
+    pub headers: Vec<(String, String)>,
+    /// `otel.serviceName`.
+    pub service: String,
+}
+
+impl std::fmt::Debug for OtelConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The headers hold the collector's key, and so may the address.
+        f.debug_struct("OtelConfig").field("service", &self.service).finish_non_exhaustive()
+    }
 }
 
 /// One entry of `clients`.
@@ -111,125 +178,6 @@ pub enum Database {
     Sqlite(PathBuf),
 }
 
-/// How to reach Redis.
-#[derive(Clone, PartialEq)]
-pub struct RedisConfig {
-    /// One server, a sentinel group or a cluster.
-    pub nodes: RedisNodes,
-    /// ACL user name.
-    pub username: Option<String>,
-    /// Password.
-    pub password: Option<String>,
-    /// Database number; a cluster has only 0.
-    pub db: i64,
-    /// `keyPrefix`: in front of every channel and key.
-    pub key_prefix: String,
-    /// TLS, and whether the certificate is checked.
-    pub tls: Option<RedisTls>,
-}
-
-impl std::fmt::Debug for RedisConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RedisConfig")
-            .field("nodes", &self.nodes)
-            .field("db", &self.db)
-            .field("key_prefix", &self.key_prefix)
-            .field("tls", &self.tls)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The shapes a Redis installation has.
-#[derive(Clone, PartialEq, Eq)]
-pub enum RedisNodes {
-    /// `host` and `port`.
-    Single {
-        /// Host name or address.
-        host: String,
-        /// Port.
-        port: u16,
-    },
-    /// `path`: a Unix socket.
-    Unix(PathBuf),
-    /// `sentinels` with `name`.
-    Sentinel {
-        /// `host`, `port` of each sentinel.
-        sentinels: Vec<(String, u16)>,
-        /// The master's name.
-        name: String,
-        /// `sentinelUsername`.
-        sentinel_username: Option<String>,
-        /// `sentinelPassword`.
-        sentinel_password: Option<String>,
-    },
-    /// `cluster`: start nodes.
-    Cluster(Vec<(String, u16)>),
-}
-
-impl std::fmt::Debug for RedisNodes {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Single { host, port } => write!(f, "{host}:{port}"),
-            Self::Unix(path) => write!(f, "{}", path.display()),
-            Self::Sentinel { sentinels, name, .. } => write!(f, "sentinels of {name}: {sentinels:?}"),
-            Self::Cluster(nodes) => write!(f, "cluster: {nodes:?}"),
-        }
-    }
-}
-
-/// TLS towards Redis.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RedisTls {
-    /// `rejectUnauthorized: false`: do not check the certificate.
-    pub insecure: bool,
-    /// `ca`: PEM text of the authorities to trust instead of the system's.
-    pub ca: Option<String>,
-}
-
-/// `sslCertPath` and its companions.
-#[derive(Clone, PartialEq, Eq)]
-pub struct TlsConfig {
-    /// `sslCertPath`, PEM.
-    pub cert: PathBuf,
-    /// `sslKeyPath`, PEM.
-    pub key: PathBuf,
-    /// `sslCertChainPath`, PEM.
-    pub chain: Option<PathBuf>,
-    /// `sslPassphrase` of the key.
-    pub passphrase: Option<String>,
-}
-
-impl std::fmt::Debug for TlsConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TlsConfig").field("cert", &self.cert).field("key", &self.key).finish_non_exhaustive()
-    }
-}
-
-/// `socketio`: options of Socket.IO and Engine.IO that have a counterpart.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SocketIoConfig {
-    /// `path`, with a leading slash and without a trailing one. Default `/socket.io`.
-    pub path: String,
-    /// `pingInterval`. Default 25 s.
-    pub ping_interval: Duration,
-    /// `pingTimeout`. Default 20 s.
-    pub ping_timeout: Duration,
-    /// `transports` has `polling`.
-    pub polling: bool,
-    /// `transports` has `websocket`.
-    pub websocket: bool,
-    /// `allowUpgrades`.
-    pub allow_upgrades: bool,
-    /// `cookie`: its name; none when `false`. Only for [`crate::edge::Generation::V3`]. Default `io`.
-    pub cookie: Option<String>,
-    /// `origins`: allowed `host:port` forms; `*:*` allows all.
-    pub origins: Vec<String>,
-    /// `maxHttpBufferSize`: the most bytes of one incoming packet. Default 1 MB.
-    pub max_payload: usize,
-    /// `serveClient`: whether `/socket.io/socket.io.js` is served.
-    pub serve_client: bool,
-}
-
 /// CORS headers of the HTTP API, sent literally as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiCors {
@@ -241,20 +189,15 @@ pub struct ApiCors {
     pub headers: String,
 }
 
-/// `unixSocket`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnixSocketConfig {
-    /// `path`. Default `/run/rustecho/rustecho.sock`; where its folder is not writable, `rustecho.sock` in the working folder.
-    pub path: PathBuf,
-    /// `mode`, octal. Default `0660`.
-    pub mode: u32,
-    /// `group`: name or number that the socket file is given to; none leaves it.
-    pub group: Option<String>,
-    /// `allowedUids`: peers that may connect; empty is everyone the mode lets in.
-    pub allowed_uids: Vec<u32>,
-    /// Whether the sidecar may not start without it. The old server had none: where its file does not ask for one, a path that
-    /// cannot be had (a second sidecar on the machine has it) is a warning.
-    pub required: bool,
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+    /// For people where standard error is a terminal, else JSON.
+    Auto,
 }
 
 /// Which Socket.IO edge runs.
@@ -266,91 +209,12 @@ pub enum EdgeKind {
     Socketioxide,
 }
 
-/// Bounds on what comes from outside, each with its key under `limits`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// `channelNameBytes`. Default 512.
-    pub channel_name: usize,
-    /// `eventNameBytes`. Default 512.
-    pub event_name: usize,
-    /// `dataBytes` of one published event. Default 10 MiB.
-    pub data: usize,
-    /// `channelsPerEvent`. Default 100.
-    pub channels_per_event: usize,
-    /// `subscriptionsPerSocket`. Default 1,000.
-    pub subscriptions_per_socket: usize,
-    /// `queueBytesPerSocket`: what may wait for one slow client. Default 1 MiB above the largest event.
-    pub queue_per_socket: usize,
-    /// `authInFlight`: auth requests at one time; more wait. Default 64.
-    pub auth_in_flight: usize,
-    /// `authQueued`: how many may wait; more are refused. Default 20,000.
-    pub auth_queued: usize,
-    /// `authResponseBytes`. Default 1 MiB.
-    pub auth_response: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        const MIB: usize = 1024 * 1024;
-        Self {
-            channel_name: 512,
-            event_name: 512,
-            data: 10 * MIB,
-            channels_per_event: 100,
-            subscriptions_per_socket: 1_000,
-            queue_per_socket: 11 * MIB,
-            auth_in_flight: 64,
-            auth_queued: 20_000,
-            auth_response: MIB,
-        }
-    }
-}
-
-impl Default for SocketIoConfig {
-    fn default() -> Self {
-        Self {
-            path: "/socket.io".into(),
-            ping_interval: Duration::from_secs(25),
-            ping_timeout: Duration::from_secs(20),
-            polling: true,
-            websocket: true,
-            allow_upgrades: true,
-            cookie: Some("io".into()),
-            origins: vec!["*:*".into()],
-            max_payload: 1_000_000,
-            serve_client: true,
-        }
-    }
-}
-
-impl Default for RedisConfig {
-    fn default() -> Self {
-        Self {
-            nodes: RedisNodes::Single { host: "127.0.0.1".into(), port: 6379 },
-            username: None,
-            password: None,
-            db: 0,
-            key_prefix: String::new(),
-            tls: None,
-        }
-    }
-}
-
-impl Default for UnixSocketConfig {
-    fn default() -> Self {
-        Self {
-            path: "/run/rustecho/rustecho.sock".into(),
-            mode: 0o660,
-            group: None,
-            allowed_uids: Vec::new(),
-            required: true,
-        }
-    }
-}
-
 impl Default for Config {
     fn default() -> Self {
+        let unix_socket = UnixSocketConfig::default();
+        let spool = SpoolConfig::beside(&unix_socket.path);
         Self {
+            recovery: Some(RecoveryConfig::beside(&spool, &unix_socket.path)),
             auth_hosts: vec!["http://localhost".into()],
             auth_endpoint: "/broadcasting/auth".into(),
             auth_timeout: Duration::from_secs(10),
@@ -358,10 +222,13 @@ impl Default for Config {
             auth_keep_alive: true,
             auth_forward_client: true,
             auth_check_body: true,
+            visitors: Visitors::default(),
             clients: Vec::new(),
             database: Database::Memory,
             redis: RedisConfig::default(),
             publish_presence: false,
+            presence_grace: Duration::from_secs(3),
+            cluster: None,
             dev_mode: false,
             host: None,
             port: 6001,
@@ -371,9 +238,16 @@ impl Default for Config {
             redis_source: false,
             api_cors: None,
             headers: Vec::new(),
-            unix_socket: Some(UnixSocketConfig::default()),
+            unix_socket: Some(unix_socket),
+            spool: Some(spool),
+            otel: None,
+            reuse_port: false,
+            admin: Some(AdminConfig::default()),
+            log_format: LogFormat::Auto,
+            log_level: None,
             edge: EdgeKind::Lean,
             limits: Limits::default(),
+            coalesce: Duration::from_millis(10),
             grace: Duration::from_secs(10),
         }
     }

@@ -70,6 +70,11 @@ pub fn listening_unix(path: &std::path::Path) {
     done(&format!("Listening for events on {}...", path.display()));
 }
 
+/// Operators can look in.
+pub fn admin_at(address: std::net::SocketAddr) {
+    done(&format!("Console at http://{address}"));
+}
+
 /// All is up.
 pub fn ready() {
     paint(CYAN, "\nServer ready!\n");
@@ -101,6 +106,99 @@ pub fn tell(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
+/// How something is to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// As it should be.
+    Good,
+    /// Worth a look.
+    Warn,
+    /// Wrong.
+    Bad,
+    /// Neither.
+    Plain,
+}
+
+impl Tone {
+    /// In JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Warn => "warning",
+            Self::Bad => "bad",
+            Self::Plain => "off",
+        }
+    }
+
+    fn sign(self) -> &'static str {
+        match self {
+            Self::Good => "✔",
+            Self::Warn => "!",
+            Self::Bad => "✘",
+            Self::Plain => "-",
+        }
+    }
+
+    fn paint(self, text: &str) -> String {
+        match self {
+            Self::Good => painted(GREEN, text),
+            Self::Warn => painted(YELLOW, text),
+            Self::Bad => painted(RED, text),
+            Self::Plain => text.to_owned(),
+        }
+    }
+}
+
+/// A name and what there is to say about it.
+pub fn row(name: &str, value: &str, tone: Tone) {
+    write(&format!("{name:<16} {}", tone.paint(value)));
+}
+
+/// A line; whether somebody still reads.
+pub fn line(text: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
+}
+
+/// A line in the colour of its tone; whether somebody still reads.
+pub fn toned(text: &str, tone: Tone) -> bool {
+    line(&tone.paint(text))
+}
+
+/// A line for whoever sits at the terminal.
+pub fn hint(text: &str) {
+    if std::io::stderr().is_terminal() {
+        tell(text);
+    }
+}
+
+/// What is being looked at, until [`found`] writes over it; only on a terminal.
+pub fn progress(what: &str) {
+    if std::io::stdout().is_terminal() {
+        let mut out = std::io::stdout().lock();
+        let _ = write!(out, "… {what}\r").and_then(|()| out.flush());
+    }
+}
+
+/// What a check found.
+pub fn found(what: &str, detail: &str, tone: Tone) {
+    write(&format!("{} {what:<17} {detail}", tone.paint(tone.sign())));
+}
+
+/// A duration in microseconds, for people.
+pub fn micros(micros: u64) -> String {
+    match micros {
+        0..1_000 => format!("{micros} µs"),
+        1_000..1_000_000 => format!("{:.1} ms", micros as f64 / 1e3),
+        _ => format!("{:.1} s", micros as f64 / 1e6),
+    }
+}
+
+/// Text from outside without what a terminal would take for a command.
+pub fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 fn done(text: &str) {
     write(&format!("{} {text}", painted(GREEN, "✔ ")));
 }
@@ -110,7 +208,8 @@ fn paint(colour: &str, text: &str) {
 }
 
 fn painted(colour: &str, text: &str) -> String {
-    if std::io::stdout().is_terminal() { format!("\u{1b}[{colour}m{text}\u{1b}[0m") } else { text.to_owned() }
+    let coloured = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    if coloured { format!("\u{1b}[{colour}m{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
 fn write(line: &str) {

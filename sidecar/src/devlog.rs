@@ -4,20 +4,32 @@
 use std::{
     fmt::Display,
     io::{IsTerminal, Write},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::SystemTime,
 };
 
 /// Prints in `devMode`, and is silent otherwise.
 #[derive(Debug, Clone, Copy)]
 pub struct DevLog {
-    on: bool,
+    on: &'static AtomicBool,
     colours: bool,
 }
 
 impl DevLog {
     /// A log that prints when `on`.
     pub fn new(on: bool) -> Self {
-        Self { on, colours: std::io::stdout().is_terminal() }
+        // Everybody has a copy and a sidecar has one switch, for as long as the process lasts.
+        Self { on: Box::leak(Box::new(AtomicBool::new(on))), colours: std::io::stdout().is_terminal() }
+    }
+
+    /// Prints from now on, or does not.
+    pub fn switch(&self, on: bool) {
+        self.on.store(on, Relaxed);
+    }
+
+    /// Whether anything is printed.
+    pub fn is_on(&self) -> bool {
+        self.on.load(Relaxed)
     }
 
     /// An event was accepted for these channels.
@@ -54,7 +66,7 @@ impl DevLog {
 
     /// Laravel refused.
     pub fn denied(&self, socket: impl Display, channel: impl Display, status: u16, body: &str) {
-        if self.on {
+        if self.is_on() {
             let time = timestamp();
             self.print("\x1b[33m", format_args!("⚠ [{time}] - {socket} could not be authenticated to {channel}"));
             if !body.is_empty() {
@@ -77,13 +89,13 @@ impl DevLog {
     }
 
     fn timed(&self, colour: &str, text: impl Display) {
-        if self.on {
+        if self.is_on() {
             self.print(colour, format_args!("[{}] - {text}", timestamp()));
         }
     }
 
     fn print(&self, colour: &str, text: impl Display) {
-        if self.on {
+        if self.is_on() {
             let (colour, end) = if self.colours && !colour.is_empty() { (colour, "\x1b[0m") } else { ("", "") };
             // A closed stdout must not end the process.
             let _ = writeln!(std::io::stdout(), "{colour}{text}{end}");

@@ -9,18 +9,25 @@ use std::{fmt, net::IpAddr, sync::Arc};
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use serde_json::Value;
 
-use crate::config::{Config, EdgeKind};
+use crate::{
+    config::{Config, EdgeKind},
+    recovery::{Claim, Trace},
+};
 
 pub mod client_file;
+mod headers;
 pub mod lean;
 mod oxide;
 pub mod packet;
+mod run;
 
+pub use headers::{Headers, UNTRUSTED};
 pub use packet::Packet;
+pub use run::Run;
 
 /// The edge that runs.
 pub enum Edge {
@@ -37,7 +44,7 @@ impl Edge {
             EdgeKind::Lean => Self::Lean(lean::Lean::new(
                 &config.socketio,
                 &config.limits,
-                lean::Bounds::default(),
+                lean::Bounds { stall: config.limits.write_timeout, ..lean::Bounds::default() },
                 sessions,
                 tokio::runtime::Handle::current(),
             )),
@@ -45,10 +52,17 @@ impl Edge {
         }
     }
 
+    /// Goes by these bounds from now on; socketioxide knows none of them.
+    pub fn change(&self, config: &Config) {
+        if let Self::Lean(edge) = self {
+            edge.change(&config.limits);
+        }
+    }
+
     /// What has to be awaited, before the sockets are closed one by one, so that clients come back by themselves.
     pub fn close_all(&self) -> BoxFuture<'static, ()> {
         match self {
-            Self::Lean(_) => Box::pin(std::future::ready(())), // its sockets end their connections as clients expect
+            Self::Lean(edge) => edge.close_all(),
             Self::Oxide(edge) => edge.close_all(),
         }
     }
@@ -70,6 +84,11 @@ impl SocketId {
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether both are of one connection: a client that recovers has its old id on a new one.
+    pub fn is_same_connection(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
@@ -118,38 +137,12 @@ pub enum Transport {
 /// What is known of a connection from the request that opened it.
 #[derive(Debug, Clone)]
 pub struct Handshake {
-    /// Only [`KEPT_HEADERS`] of the opening request: a whole header map would pin the read buffer it came in.
-    pub headers: HeaderMap,
+    /// A few of the opening request.
+    pub headers: Headers,
     /// The address of the peer; none on a Unix socket.
     pub peer: Option<IpAddr>,
     /// The protocols the client speaks.
     pub generation: Generation,
-}
-
-/// The headers of the opening request that an edge keeps, lower case.
-pub const KEPT_HEADERS: [&str; 9] = [
-    "cookie",
-    "origin",
-    "referer",
-    "host",
-    "user-agent",
-    "accept-language",
-    "authorization",
-    "x-forwarded-for",
-    "x-forwarded-proto",
-];
-
-/// Copies the [`KEPT_HEADERS`] out of a request's headers.
-pub fn keep_headers(all: &HeaderMap) -> HeaderMap {
-    let mut kept = HeaderMap::new();
-    for name in KEPT_HEADERS {
-        if let Some(value) = all.get(name)
-            && let Ok(copy) = http::HeaderValue::from_bytes(value.as_bytes())
-        {
-            kept.insert(http::HeaderName::from_static(name), copy);
-        }
-    }
-    kept
 }
 
 /// One event from a client, in the default Socket.IO namespace.
@@ -170,6 +163,8 @@ pub enum DisconnectReason {
     ClientNamespaceDisconnect,
     /// The connection was closed or lost.
     TransportClose,
+    /// A browser closed the connection because it leaves the page: nobody will come back.
+    PageClosed,
     /// The connection broke with an error.
     TransportError,
     /// No heartbeat in time.
@@ -178,6 +173,10 @@ pub enum DisconnectReason {
     ParseError,
     /// The client took too little for too long: its queue reached its bound.
     SlowClient,
+    /// The client took too little while too much waited for all clients together.
+    Crowded,
+    /// The client took nothing of what waited for it for too long.
+    WriteTimeout,
     /// The sidecar closed it.
     ServerClose,
 }
@@ -186,11 +185,11 @@ impl fmt::Display for DisconnectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ClientNamespaceDisconnect => "client namespace disconnect",
-            Self::TransportClose => "transport close",
+            Self::TransportClose | Self::PageClosed => "transport close",
             Self::TransportError => "transport error",
             Self::PingTimeout => "ping timeout",
             Self::ParseError => "parse error",
-            Self::SlowClient => "slow client",
+            Self::SlowClient | Self::Crowded | Self::WriteTimeout => "slow client",
             Self::ServerClose => "server shutting down",
         })
     }
@@ -218,6 +217,11 @@ pub trait Socket: Send + Sync + 'static {
     /// How its packets travel now.
     fn transport(&self) -> Transport;
 
+    /// What waits for this socket because it reads too slowly, in bytes; 0 where the edge does not know.
+    fn queued(&self) -> usize {
+        0
+    }
+
     /// Hands one packet to this socket. Never blocks; packets leave in the order of these calls. The caller may hold locks: an
     /// edge that finds the socket broken says so to [`Sessions`] from a task of its own, never from within this call.
     ///
@@ -225,19 +229,87 @@ pub trait Socket: Send + Sync + 'static {
     /// [`EmitError`] when the packet will not be delivered.
     fn emit(&self, packet: &Packet) -> Result<(), EmitError>;
 
+    /// As [`Socket::emit`], for what a client missed and now gets all at once: it may wait beyond the bound of the queue.
+    ///
+    /// # Errors
+    /// [`EmitError`] when the packet will not be delivered.
+    fn emit_missed(&self, packet: &Packet) -> Result<(), EmitError> {
+        self.emit(packet)
+    }
+
+    /// What the client needs to know to [recover](Sessions::recover) its session; none when it was not told.
+    fn pid(&self) -> Option<&str> {
+        None
+    }
+
+    /// Which numbered packets were written, and which could not be. Final once the socket has ended and nobody emits to it.
+    fn trace(&self) -> Trace {
+        Trace::default()
+    }
+
+    /// Hands several packets to this socket, as [`Socket::emit`] each.
+    ///
+    /// # Errors
+    /// [`EmitError`] when not all of them will be delivered.
+    fn emit_run(&self, run: &Run) -> Result<(), EmitError> {
+        run.packets().iter().try_for_each(|packet| self.emit(packet))
+    }
+
+    /// It is about to be handed a packet: whatever that will take may be fetched meanwhile.
+    fn coming(&self) {}
+
     /// Ends the connection; [`Sessions::disconnected`] follows. Harmless when it has ended already.
     fn close(&self);
 }
 
+/// What a socket goes on with when a client has its session back.
+#[derive(Debug)]
+pub struct Recovered {
+    /// Its socket id of old.
+    pub id: SocketId,
+    /// What it has been written before.
+    pub trace: Trace,
+}
+
 /// What an edge tells of its sockets. Every call returns quickly: waiting is done in tasks of the callee's own.
 ///
-/// For one socket the calls come one after another: `connected`, any number of `received`, `disconnected` exactly once.
+/// For one socket the calls come one after another: `connected` (or a successful `recover`), any number of `received`,
+/// `disconnected` exactly once. The id in these calls is [that of the connection](SocketId::is_same_connection).
 pub trait Sessions: Send + Sync + 'static {
+    /// When sessions can be recovered, the number a socket that connects now begins at; none when they cannot.
+    fn recovers(&self) -> Option<u64> {
+        None
+    }
+
+    /// A client is about to [recover](Sessions::recover) a session; what has to be awaited before it can.
+    fn prepare(self: Arc<Self>, claim: Claim<'_>) -> Option<BoxFuture<'static, ()>> {
+        let _ = claim;
+        None
+    }
+
+    /// A client says whose session it wants back. When it may have it, `open` is called once; it answers the client and gives the
+    /// socket that the session goes on with, or none when the client has gone. That is in the place of [`Sessions::connected`].
+    /// Returns whether `open` was called; if not, the client gets a new session.
+    fn recover(&self, claim: Claim<'_>, open: &mut dyn FnMut(Recovered) -> Option<Arc<dyn Socket>>) -> bool {
+        let _ = (claim, open);
+        false
+    }
+
     /// A client has joined the default namespace.
     fn connected(&self, socket: Arc<dyn Socket>);
 
     /// A client sent an event.
     fn received(&self, socket: &SocketId, event: Received);
+
+    /// So many events that waited for slow clients were dropped. May come from within [`Socket::emit`].
+    fn dropped(&self, events: u64) {
+        let _ = events;
+    }
+
+    /// A client sent a packet of more than `most` bytes; its connection ends.
+    fn oversized(&self, most: usize, peer: Option<IpAddr>) {
+        let _ = (most, peer);
+    }
 
     /// A client is gone, for whatever reason.
     fn disconnected(&self, socket: &SocketId, reason: DisconnectReason);

@@ -1,77 +1,168 @@
 //! Turns a publish into emits on this node: which sockets there are, and who is subscribed to which channel.
 //!
-//! Fan-out to one channel is done by one thread at a time, so that every socket gets the channel's events in one order.
-//! Emitting never blocks (see [`Socket::emit`]), and nobody waits here for anything but that.
+//! Fan-out to one channel is done by one thread at a time, so that every socket gets the channel's events in one order; [`line`]
+//! says when. Emitting never blocks (see [`Socket::emit`]), and nobody waits here for anything but that.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use parking_lot::{Mutex, RwLock};
+use serde::Serialize;
+use tokio::runtime::Handle;
 
 use crate::{
     channel::ChannelName,
     counters::Counters,
-    edge::{EmitError, Packet, Socket, SocketId},
+    edge::{Generation, Packet, Socket, SocketId},
+    recovery::{History, Log, mark},
 };
+
+mod keep;
+mod line;
+mod recent;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+pub use keep::{Kept, NotThere, Seat};
+pub(crate) use line::Follower;
+use line::{Event, Line, Lines, List, Pace};
+use recent::Recent;
+pub use tally::{BUCKETS, Tally};
 
 /// The subscribers of every channel of this node.
 #[derive(Default)]
 pub struct Hub {
     channels: RwLock<HashMap<ChannelName, Arc<Channel>>>,
-    counters: Arc<Counters>,
+    subscriptions: Tally,
+    lines: Arc<Lines>,
+    /// Where events get their numbers, when sessions can be recovered.
+    history: Option<History>,
+    /// Held by whoever makes room in the history.
+    forgetting: Mutex<()>,
+    /// In a cluster: where each channel had its last event.
+    recent: Recent,
 }
 
-/// One channel that somebody is subscribed to.
+/// Channels on which events wait that somebody wants to be written: with [`Hub::settle`].
+#[derive(Default)]
+pub struct Later {
+    channels: Vec<Arc<Channel>>,
+    /// In a cluster: the number of the last of the events, and where those wait that have had their turn.
+    pub(crate) told: u64,
+    pub(crate) ordered: Vec<Arc<Mutex<Later>>>,
+}
+
+/// One channel that somebody is subscribed to, or is kept a place on.
 #[derive(Default)]
 struct Channel {
-    /// Held during a fan-out: the order of events is the order of taking it.
-    order: Mutex<()>,
+    line: Line,
     subscribers: Mutex<Subscribers>,
 }
 
 /// The sockets of one channel, and where each stands in the list. The list is shared with fan-outs that are under way.
 #[derive(Default)]
 struct Subscribers {
-    list: Arc<Vec<Arc<dyn Socket>>>,
+    list: List,
     places: HashMap<SocketId, usize>,
+    /// How many of them can recover what they miss.
+    recovering: usize,
+    /// How many sessions are kept a place while their clients are away.
+    absent: usize,
+    /// The last events, while somebody may miss them.
+    log: Log,
     /// Nobody was left and the hub has let go of this channel.
     retired: bool,
 }
 
+/// Whom an event reached on a channel.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reach {
+    /// Sockets that took it.
+    pub taken: u32,
+    /// Sockets that were about to go.
+    pub closed: u32,
+    /// Sockets whose queue was full, and that are closed for it.
+    pub slow: u32,
+    /// Sockets that were left out as its sender (`toOthers`).
+    pub left_out: u32,
+}
+
 impl Hub {
-    /// A hub without channels that counts into `counters`.
+    /// A hub without channels that counts into `counters` and writes each event at once.
     pub fn new(counters: Arc<Counters>) -> Self {
-        Self { counters, ..Self::default() }
+        Self { lines: Arc::new(Lines::new(counters, None)), ..Self::default() }
     }
 
-    /// Adds a subscriber; adding it twice is adding it once.
-    pub fn subscribe(&self, channel: &ChannelName, socket: Arc<dyn Socket>) {
-        loop {
-            let known = self.channels.read().get(channel).cloned();
-            let entry = known.unwrap_or_else(|| self.channels.write().entry(channel.clone()).or_default().clone());
-            let mut subscribers = entry.subscribers.lock();
-            if subscribers.retired {
-                continue; // emptied between finding and locking it: the next look finds or makes another
+    /// The same, but events of one channel that come while others of it are written, and for as long again but at most `longest`,
+    /// share one write a socket. What waits is written by tasks on `runtime`.
+    pub fn coalescing(counters: Arc<Counters>, longest: Duration, runtime: Handle) -> Self {
+        let pace = Pace { longest: AtomicU64::new(longest.as_micros() as u64), runtime };
+        Self { lines: Arc::new(Lines::new(counters, Some(pace))), ..Self::default() }
+    }
+
+    /// Coalesces by another `longest` from now on.
+    pub fn change_pace(&self, longest: Duration) {
+        self.lines.change_pace(longest);
+    }
+
+    /// With numbers for events, and the last of them kept for those who miss them.
+    #[must_use]
+    pub fn keeping(self, history: Option<History>) -> Self {
+        Self { history, ..self }
+    }
+
+    /// Adds a subscriber; adding it twice is adding it once. It gets the events with higher numbers than the one returned.
+    pub fn subscribe(&self, channel: &ChannelName, socket: Arc<dyn Socket>) -> u64 {
+        self.with_subscribers(channel, |subscribers| {
+            if subscribers.add(socket, self.history.as_ref()) {
+                self.subscriptions.add(channel);
             }
-            let place = subscribers.list.len();
-            if let std::collections::hash_map::Entry::Vacant(vacant) = subscribers.places.entry(socket.id().clone()) {
-                vacant.insert(place);
-                Arc::make_mut(&mut subscribers.list).push(socket);
-            }
-            return;
-        }
+            self.last()
+        })
     }
 
     /// Takes a subscriber out; whether it was one.
     pub fn unsubscribe(&self, channel: &ChannelName, socket: &SocketId) -> bool {
-        let Some(entry) = self.channels.read().get(channel).cloned() else { return false };
-        let mut subscribers = entry.subscribers.lock();
-        let Some(place) = subscribers.places.remove(socket) else { return false };
-        let list = Arc::make_mut(&mut subscribers.list);
-        list.swap_remove(place);
-        if let Some(moved) = list.get(place).map(|socket| socket.id().clone()) {
-            subscribers.places.insert(moved, place);
+        self.without(channel, |subscribers| {
+            let was_there = subscribers.remove(socket);
+            if was_there {
+                self.subscriptions.take(channel);
+            }
+            was_there
+        })
+        .unwrap_or(false)
+    }
+
+    /// Looks at a channel that may be new.
+    fn with_subscribers<R>(&self, channel: &ChannelName, change: impl FnOnce(&mut Subscribers) -> R) -> R {
+        loop {
+            let known = self.channels.read().get(channel).cloned();
+            let entry = known.unwrap_or_else(|| self.channels.write().entry(channel.clone()).or_default().clone());
+            let mut subscribers = entry.subscribers.lock();
+            if !subscribers.retired {
+                return change(&mut subscribers);
+            }
+            // Emptied between finding and locking it: the next look finds or makes another.
         }
-        if subscribers.list.is_empty() {
+    }
+
+    /// Changes a channel that may have nobody left afterwards.
+    fn without<R>(&self, channel: &ChannelName, change: impl FnOnce(&mut Subscribers) -> R) -> Option<R> {
+        let entry = self.channels.read().get(channel).cloned()?;
+        let mut subscribers = entry.subscribers.lock();
+        if subscribers.retired {
+            return None;
+        }
+        let result = change(&mut subscribers);
+        if let (Some(history), false) = (&self.history, subscribers.may_miss()) {
+            history.begin(&mut subscribers.log);
+        }
+        if subscribers.list.is_empty() && subscribers.absent == 0 {
             subscribers.retired = true;
             drop(subscribers);
             let mut channels = self.channels.write();
@@ -79,38 +170,71 @@ impl Hub {
                 channels.remove(channel);
             }
         }
-        true
+        Some(result)
     }
 
-    /// Emits to every subscriber of `channel` but `except`; how many took it.
+    /// Whether anybody is subscribed to `channel`, or may come back to it: whether there is anything to emit.
+    pub fn has(&self, channel: &str) -> bool {
+        self.channels.read().contains_key(channel)
+    }
+
+    /// Emits to every subscriber of `channel` but `except`; how many there are.
     pub fn emit(&self, channel: &str, packet: &Packet, except: Option<&str>) -> u32 {
+        self.emit_later(channel, packet, except, None, &mut Later::default())
+    }
+
+    /// As [`Hub::emit`]; where the event waits for others, the channel is noted in `later`. `follower` is told, by the
+    /// number beside it, whom the event reached, and is let go of when it has been handed to every socket.
+    pub(crate) fn emit_later(
+        &self,
+        channel: &str,
+        packet: &Packet,
+        except: Option<&str>,
+        follower: Option<(Arc<dyn Follower>, usize)>,
+        later: &mut Later,
+    ) -> u32 {
+        mark::next_part();
+        self.recent.note(channel);
         let Some(entry) = self.channels.read().get(channel).cloned() else { return 0 };
-        let _turn = entry.order.lock();
-        let list = entry.subscribers.lock().list.clone();
-        let mut taken = 0;
-        for socket in list.iter() {
-            if except == Some(socket.id().as_str()) {
-                continue;
-            }
-            taken += u32::from(self.emit_to(socket.as_ref(), packet));
+        self.lines.let_pass(&entry);
+        let (count, waits) = entry.offer(&self.lines, || {
+            let mut subscribers = entry.subscribers.lock();
+            let packet = match &self.history {
+                Some(history) if subscribers.may_miss() => history.keep(&mut subscribers.log, packet, except),
+                Some(_) | None => packet.clone(),
+            };
+            let except = except.and_then(|socket| subscribers.places.get(socket).copied());
+            (subscribers.list.clone(), Event { packet, except, follower })
+        });
+        self.keep_bounds();
+        if waits && !later.channels.iter().any(|other| Arc::ptr_eq(other, &entry)) {
+            later.channels.push(entry);
         }
-        taken
+        count
+    }
+
+    /// Writes what waits on these channels.
+    pub fn settle(&self, later: &mut Later) {
+        for channel in later.channels.drain(..) {
+            channel.flush(&self.lines);
+        }
+        for ordered in std::mem::take(&mut later.ordered) {
+            let mut had = std::mem::take(&mut *ordered.lock());
+            self.settle(&mut had);
+        }
+    }
+
+    /// Writes what waits on any channel.
+    pub fn settle_all(&self) {
+        self.lines.flush_all();
     }
 
     /// Emits to one socket; whether it took the packet.
     pub fn emit_to(&self, socket: &dyn Socket, packet: &Packet) -> bool {
-        match socket.emit(packet) {
-            Ok(()) => {
-                self.counters.emitted.add();
-                return true;
-            }
-            Err(EmitError::Closed) => self.counters.dropped_closed.add(),
-            Err(EmitError::Full) => {
-                self.counters.dropped_slow.add();
-                tracing::info!(socket = %socket.id(), "closing a slow client: its queue is full");
-            }
-        }
-        false
+        let mut reach = Reach::default();
+        line::hand(socket, socket.emit(packet), &mut reach);
+        line::count(packet, reach, &self.lines.counters);
+        reach.taken > 0
     }
 
     /// Whether this socket is subscribed to `channel`.
@@ -119,10 +243,41 @@ impl Hub {
         entry.is_some_and(|channel| channel.subscribers.lock().places.contains_key(socket))
     }
 
+    /// The same name; if the channel is known, sharing its text: ten thousand subscribers need not each have a copy.
+    pub fn name_of(&self, channel: &ChannelName) -> ChannelName {
+        self.channels.read().get_key_value(channel).map_or(channel, |(known, _)| known).clone()
+    }
+
+    /// How many subscriptions there are: a socket on two channels has two.
+    pub fn subscriptions(&self) -> u64 {
+        self.subscriptions.total()
+    }
+
+    /// The same, by channel.
+    pub fn tally(&self) -> &Tally {
+        &self.subscriptions
+    }
+
     /// How many sockets are subscribed to `channel`.
     pub fn count(&self, channel: &str) -> usize {
         let entry = self.channels.read().get(channel).cloned();
         entry.map_or(0, |channel| channel.subscribers.lock().list.len())
+    }
+
+    /// How many channels there are that somebody is subscribed to, or may come back to: public, private, presence.
+    pub fn kinds(&self) -> [usize; 3] {
+        let mut kinds = [0; 3];
+        for name in self.channels.read().keys() {
+            let kind = if name.is_presence() { 2 } else { usize::from(name.is_guarded()) };
+            kinds[kind] += 1;
+        }
+        kinds
+    }
+
+    /// The first `most` subscribers of `channel`.
+    pub fn subscribers(&self, channel: &str, most: usize) -> Vec<Arc<dyn Socket>> {
+        let entry = self.channels.read().get(channel).cloned();
+        entry.map_or_else(Vec::new, |channel| channel.subscribers.lock().list.iter().take(most).cloned().collect())
     }
 
     /// Every channel whose name starts with `prefix`, with its number of subscribers, sorted by name.
@@ -140,39 +295,50 @@ impl Hub {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{StubSocket, channel, packet};
-
-    #[test]
-    fn an_event_reaches_each_subscriber_once_but_the_excepted_one() {
-        let hub = Hub::default();
-        let (a, b) = (StubSocket::new("a"), StubSocket::new("b"));
-        for socket in [&a, &b, &a] {
-            hub.subscribe(&channel("orders"), socket.clone());
-        }
-        assert_eq!(hub.emit("orders", &packet("E"), Some("b")), 1);
-        assert_eq!(hub.emit("other", &packet("E"), None), 0);
-        assert_eq!(a.texts(), [r#"42["E"]"#]);
-        assert!(b.texts().is_empty());
+impl Subscribers {
+    /// Whether somebody may miss events and want them later.
+    fn may_miss(&self) -> bool {
+        self.recovering + self.absent > 0
     }
 
-    #[test]
-    fn leaving_keeps_the_others_and_an_empty_channel_disappears() {
-        let hub = Hub::default();
-        let sockets: Vec<_> = ["a", "b", "c"].iter().map(|id| StubSocket::new(id)).collect();
-        for socket in &sockets {
-            hub.subscribe(&channel("x"), socket.clone());
+    /// Whether it was not there before.
+    fn add(&mut self, socket: Arc<dyn Socket>, history: Option<&History>) -> bool {
+        let place = self.list.len();
+        let std::collections::hash_map::Entry::Vacant(vacant) = self.places.entry(socket.id().clone()) else {
+            return false;
+        };
+        vacant.insert(place);
+        if can_recover(socket.as_ref()) {
+            self.expect(history);
+            self.absent -= 1;
+            self.recovering += 1;
         }
-        assert!(hub.unsubscribe(&channel("x"), &"a".into()));
-        assert!(!hub.unsubscribe(&channel("x"), &"a".into()));
-        assert_eq!(hub.emit("x", &packet("E"), None), 2);
-        assert!(hub.is_subscribed("x", "c") && !hub.is_subscribed("x", "a"));
-        hub.unsubscribe(&channel("x"), &"c".into());
-        hub.unsubscribe(&channel("x"), &"b".into());
-        assert!(hub.channels("").is_empty());
-        hub.subscribe(&channel("x"), sockets[0].clone());
-        assert_eq!(hub.count("x"), 1);
+        Arc::make_mut(&mut self.list).push(socket);
+        true
     }
+
+    /// Whether it was there.
+    fn remove(&mut self, socket: &SocketId) -> bool {
+        let Some(place) = self.places.remove(socket) else { return false };
+        let list = Arc::make_mut(&mut self.list);
+        let gone = list.swap_remove(place);
+        if let Some(moved) = list.get(place).map(|socket| socket.id().clone()) {
+            self.places.insert(moved, place);
+        }
+        self.recovering -= usize::from(can_recover(gone.as_ref()));
+        true
+    }
+
+    /// One more is away.
+    fn expect(&mut self, history: Option<&History>) {
+        if let (Some(history), false) = (history, self.may_miss()) {
+            history.begin(&mut self.log);
+        }
+        self.absent += 1;
+    }
+}
+
+/// Whether a socket's client can ask for what it has missed.
+fn can_recover(socket: &dyn Socket) -> bool {
+    socket.pid().is_some() && socket.handshake().generation == Generation::V4
 }

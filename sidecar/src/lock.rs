@@ -70,6 +70,22 @@ impl LockFile {
     }
 }
 
+impl LockFile {
+    /// Puts a lock file of this process in the place of a living server's, which leaves it alone then.
+    ///
+    /// # Errors
+    /// [`LockError`].
+    pub fn take_over(path: &Path) -> Result<Self, LockError> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{}", std::process::id()));
+        let draft = PathBuf::from(name);
+        let mut lock = Self::acquire(&draft)?;
+        fs::rename(&draft, path).map_err(|source| LockError::Unwritable { path: path.into(), source })?;
+        lock.path = path.into();
+        Ok(lock)
+    }
+}
+
 impl Drop for LockFile {
     fn drop(&mut self) {
         // `stop` removes it first, and then it may be the next server's already.
@@ -113,7 +129,7 @@ pub fn wait_for_end(pid: Pid, longest: Duration) -> bool {
 }
 
 /// Whether a rustecho holds the advisory lock, be it in another container.
-fn is_locked(path: &Path) -> bool {
+pub(crate) fn is_locked(path: &Path) -> bool {
     let Ok(file) = File::open(path) else { return false };
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
@@ -133,12 +149,13 @@ fn command_line(pid: Pid) -> Vec<String> {
     text.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect()
 }
 
-/// A process that has ended and was not waited for by its parent is not alive.
+/// A process that has ended and was not waited for by its parent is not alive, once its last thread has let go of its ports.
 fn is_alive(pid: Pid) -> bool {
+    let threads = || fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())).map_or(0, Iterator::count);
     let is_zombie = || {
         let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
         // The name before it may hold anything, brackets too.
-        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X']))
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X'])) && threads() <= 1
     };
     test_kill_process(pid) != Err(rustix::io::Errno::SRCH) && !is_zombie()
 }
@@ -189,6 +206,20 @@ mod tests {
     }
 
     #[test]
+    fn a_successor_takes_the_file_and_the_predecessor_leaves_it() {
+        let (dir, path) = fixture();
+        let mut old = Command::new("sleep").arg("60").spawn().unwrap();
+        fs::write(&path, text(old.id())).unwrap();
+        let new = LockFile::take_over(&path).unwrap();
+        assert_eq!(named_process(&path), Some(std::process::id()));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        drop(new);
+        assert_eq!(holder(&path), Holder::Absent);
+        old.kill().unwrap();
+        old.wait().unwrap();
+    }
+
+    #[test]
     fn a_left_over_file_holds_nobody_up() {
         let (_dir, path) = fixture();
         let mut sleeper = Command::new("sleep").arg("60").spawn().unwrap();
@@ -218,6 +249,12 @@ mod tests {
         let mut old = Command::new(&link).arg("60").spawn().unwrap();
         fs::write(&path, text(old.id())).unwrap();
         let pid = Pid::from_raw(old.id().cast_signed()).unwrap();
+        // For a moment a process that begins has no command line.
+        let begun = std::time::Instant::now();
+        while fs::read(format!("/proc/{}/cmdline", old.id())).unwrap().is_empty() {
+            assert!(begun.elapsed() < Duration::from_secs(10));
+            std::thread::yield_now();
+        }
         assert_eq!(holder(&path), Holder::Running(pid));
         assert!(!wait_for_end(pid, Duration::from_millis(30)));
         terminate(pid).unwrap();

@@ -1,17 +1,24 @@
 //! The `rustecho` command.
 
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 
 use anyhow::Context;
 use rustecho_sidecar::{
     cli::{self, Prepared, StartArgs, Work},
-    config::Flavour,
+    config::{Config, Flavour, LogFormat},
     console,
+    lock::LockFile,
+    reload::Hangups,
     server::Bound,
     signals::{Hangup, Signals},
-    tls::Certificate,
 };
 use tracing_subscriber::EnvFilter;
+
+/// An idle socket is a handful of small pieces: packed tightly they take half of what the system's allocator needs, and what many
+/// sockets took goes back when they leave.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     // 1. The command line; every verb but `start` ends here.
@@ -19,11 +26,15 @@ fn main() -> ExitCode {
         Work::Start(arguments) => arguments,
         Work::Done(status) => return status,
     };
+    let json = arguments.wants_json();
     // 2. The threads.
     let served = tokio::runtime::Runtime::new()
         .context("cannot start threads")
         .and_then(|runtime| runtime.block_on(start(&arguments)));
     served.unwrap_or_else(|error| {
+        if json {
+            console::say(&serde_json::json!({"ready": false, "error": format!("{error:#}")}).to_string());
+        }
         console::tell(&format!("Error: {error:#}"));
         cli::FAILED.into()
     })
@@ -33,62 +44,139 @@ async fn start(arguments: &StartArgs) -> anyhow::Result<ExitCode> {
     // 3. Signals, before there is a lock file that one of them could leave behind.
     let signals = Signals::catch().context("cannot catch signals")?;
     // 4. The configuration and the lock, which is held until the end of this function.
-    let Prepared { config, flavour, lock } = match cli::prepare(arguments) {
+    let prepared = match cli::prepare(arguments) {
         Ok(prepared) => prepared,
         Err(status) => return Ok(status),
     };
+    let before = prepared.before();
+    let Prepared { config, flavour, mut lock, written, predecessor, .. } = prepared;
     // 5. The log.
-    log_to_standard_error(flavour, config.dev_mode);
+    let (log, change_level) = log_to_standard_error(flavour, &config);
     // 6. The ports.
     let settings = config.clone();
-    let bound = Bound::open(config).await?;
-    console::running_at(settings.host.as_deref(), bound.address()?.port());
-    if settings.dev_mode {
-        console::channels_ready();
+    let stops_at_hangup = stops_at_hangup(flavour, &config);
+    let had_terminal = std::io::stdin().is_terminal();
+    let bound = Bound::open_after(config, before).await?;
+    if let Some(before) = &predecessor {
+        lock = Some(LockFile::take_over(&before.lock)?);
     }
-    if settings.http_source {
-        console::listening_http();
-    }
-    if let (Flavour::Ours, Some(path)) = (flavour, bound.unix_path()) {
-        console::listening_unix(path);
+    log_opened(log, &bound);
+    let summary = arguments.wants_json().then(|| summary(&bound));
+    if summary.is_none() {
+        console::running_at(settings.host.as_deref(), bound.address()?.port());
+        if settings.dev_mode {
+            console::channels_ready();
+        }
+        if settings.http_source {
+            console::listening_http();
+        }
+        if let (Flavour::Ours, Some(path)) = (flavour, bound.unix_path()) {
+            console::listening_unix(path);
+        }
+        if let (Flavour::Ours, Some(address)) = (flavour, bound.admin_address()) {
+            console::admin_at(address);
+        }
     }
     // 7. Serve until told to stop.
     let ready = move || {
-        if settings.redis_source {
-            console::listening_redis();
+        if let Some(summary) = summary {
+            console::say(&summary);
+        } else {
+            if settings.redis_source {
+                console::listening_redis();
+            }
+            console::ready();
         }
-        console::ready();
+        if log == Log::Json {
+            tracing::info!("ready");
+        }
     };
-    let certificate = bound.certificate();
-    let on_hangup = || certificate.as_ref().map_or(Hangup::Stops, |certificate| reload(certificate));
+    let mut hangups = Hangups::new(bound.reloader(), written, || cli::read(arguments), change_level);
+    let on_hangup = || match stops_at_hangup || (had_terminal && !std::io::stdin().is_terminal()) {
+        true => Hangup::Stops,
+        false => hangups.hangup(),
+    };
     bound.run(signals.until_stop(on_hangup), ready).await?;
     drop(lock);
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads the certificate anew; when that fails, the one that is served stays.
-fn reload(certificate: &Certificate) -> Hangup {
-    match certificate.reload() {
-        Ok(()) => tracing::info!("SIGHUP: the certificate was read anew"),
-        Err(error) => tracing::error!(%error, "SIGHUP: the certificate that is served stays"),
-    }
-    Hangup::Reloaded
+/// Whether SIGHUP stops the sidecar even where its terminal is still there: it stopped laravel-echo-server, and whoever has a
+/// file of its name may rely on that. With a certificate there always was something to read anew.
+fn stops_at_hangup(flavour: Flavour, config: &Config) -> bool {
+    flavour == Flavour::LaravelEchoServer && config.tls.is_none()
 }
 
-/// `RUSTECHO_LOG` chooses what is logged (`debug`, `rustecho_sidecar::auth=trace`, …), `RUSTECHO_LOG_FORMAT=json` how. In the
-/// place of laravel-echo-server, which was silent while all went well, only warnings are logged unless it is set; and in its
-/// `devMode`, which prints the same facts in the lines that people grep for, only errors.
-fn log_to_standard_error(flavour: Flavour, dev_mode: bool) {
+/// `RUSTECHO_LOG` chooses what is logged (`debug`, `rustecho_sidecar::auth=trace`, …), else `logLevel`. In the place of
+/// laravel-echo-server, which was silent while all went well, only warnings are logged unless one is set; and in its `devMode`,
+/// which prints the same facts in the lines that people grep for, only errors.
+fn level(flavour: Flavour, config: &Config) -> EnvFilter {
     let default = match flavour {
         Flavour::Ours => "info",
-        Flavour::LaravelEchoServer if dev_mode => "error",
+        Flavour::LaravelEchoServer if config.dev_mode => "error",
         Flavour::LaravelEchoServer => "warn",
     };
-    let filter = EnvFilter::try_from_env("RUSTECHO_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if std::env::var("RUSTECHO_LOG_FORMAT").is_ok_and(|format| format == "json") {
-        log.json().init();
-    } else {
-        log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
+    let chosen = config.log_level.as_deref().unwrap_or(default);
+    EnvFilter::try_from_env("RUSTECHO_LOG").unwrap_or_else(|_| EnvFilter::new(chosen))
+}
+
+/// Starts the log, as `logFormat` wants it; for whom it is, and what makes it one of another configuration.
+fn log_to_standard_error(flavour: Flavour, config: &Config) -> (Log, ChangeLevel) {
+    let filter = level(flavour, config);
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr);
+    let is_terminal = std::io::stderr().is_terminal();
+    let chosen = match config.log_format {
+        LogFormat::Json => Log::Json,
+        LogFormat::Auto if !is_terminal => Log::Json,
+        LogFormat::Auto | LogFormat::Text => Log::Text,
+    };
+    match chosen {
+        Log::Json => {
+            let log = log.json().flatten_event(true).with_env_filter(filter).with_filter_reloading();
+            let handle = log.reload_handle();
+            log.init();
+            (chosen, Box::new(move |config| drop(handle.reload(level(flavour, config)))))
+        }
+        Log::Text => {
+            let ansi = is_terminal && std::env::var_os("NO_COLOR").is_none();
+            let log = log.with_ansi(ansi).with_env_filter(filter).with_filter_reloading();
+            let handle = log.reload_handle();
+            log.init();
+            (chosen, Box::new(move |config| drop(handle.reload(level(flavour, config)))))
+        }
+    }
+}
+
+/// Makes the log one of another configuration.
+type ChangeLevel = Box<dyn Fn(&Config)>;
+
+/// For whom the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Log {
+    /// People, who read the lines on standard output as well.
+    Text,
+    /// Programs, which read nothing else.
+    Json,
+}
+
+/// What `start --json` prints when all is up.
+fn summary(bound: &Bound) -> String {
+    let address = bound.address().ok().map(|address| address.to_string());
+    let admin = bound.admin_address().map(|address| address.to_string());
+    let process = std::process::id();
+    let version = env!("CARGO_PKG_VERSION");
+    serde_json::json!({
+        "ready": true, "version": version, "process": process, "address": address, "unix": bound.unix_path(), "admin": admin,
+    })
+    .to_string()
+}
+
+/// What people are told on standard output.
+fn log_opened(log: Log, bound: &Bound) {
+    if log == Log::Json {
+        let address = bound.address().map_or_else(|error| error.to_string(), |address| address.to_string());
+        let unix = bound.unix_path().map(|path| path.display().to_string());
+        let admin = bound.admin_address().map(|address| address.to_string());
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), address, unix, admin, "listening");
     }
 }

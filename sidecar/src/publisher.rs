@@ -1,164 +1,253 @@
 //! The one door: every event enters here, whatever source it came from.
 
-use std::{
-    collections::{HashSet, VecDeque},
-    fmt,
-    sync::Arc,
-};
+use std::{fmt, sync::Arc};
 
-use parking_lot::Mutex;
-use rustecho_wire::EventId;
 use serde_json::value::RawValue;
 
 use crate::{
-    channel::{ChannelError, ChannelName, start_of},
-    config::Limits,
+    channel::{ChannelName, start_of},
+    cluster::Cluster,
+    config::{Limits, Live},
     counters::{Counter, Counters},
     devlog::DevLog,
-    edge::{
-        Packet,
-        packet::{is_reserved, quote},
-    },
-    hub::Hub,
+    edge::{Packet, packet::is_reserved},
+    hub::{Follower, Hub, Later, Tally},
     once::Once,
+    seen::{Ledger, Met},
+    tail::{Outcome, Tail},
 };
 
-/// Where a publish came in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// The Unix socket.
-    Unix,
-    /// Redis.
-    Redis,
-    /// The HTTP API.
-    Http,
-}
+mod entrance;
+mod event;
+#[cfg(test)]
+mod tests;
+mod travel;
+mod trip;
 
-/// One event on its way in.
-#[derive(Debug)]
-pub struct Publish<'a> {
-    /// Where from.
-    pub source: Source,
-    /// Its id, when its publisher gave one: a second publish with the same id is answered, but not emitted.
-    pub id: Option<EventId>,
-    /// Full wire names; a name that stands twice gets the event twice.
-    pub channels: Vec<&'a str>,
-    /// The event's name.
-    pub event: &'a str,
-    /// The event's JSON, as its publisher wrote it.
-    pub data: &'a RawValue,
-    /// The socket id that shall not get it.
-    pub except: Option<&'a str>,
-    /// What its channel was called where it came from, when that is not its name: in Redis it has a prefix. Only for `devMode`.
-    pub came_as: Option<&'a str>,
-}
+pub use event::{Came, Publish, PublishError, Source};
 
-/// Why an event was not accepted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PublishError {
-    /// A publish needs somewhere to go.
-    #[error("event has no channel")]
-    NoChannel,
-    /// Over `limits.channelsPerEvent`.
-    #[error("event has {count} channels; at most {max} are allowed (limits.channelsPerEvent)")]
-    TooManyChannels {
-        /// How many it has.
-        count: usize,
-        /// The limit.
-        max: usize,
-    },
-    /// One of the channels has no usable name.
-    #[error(transparent)]
-    Channel(#[from] ChannelError),
-    /// An event needs a name.
-    #[error("event name is empty")]
-    NoEvent,
-    /// Over `limits.eventNameBytes`.
-    #[error("event name `{start}…` has {len} bytes; at most {max} are allowed (limits.eventNameBytes)")]
-    EventTooLong {
-        /// Its first characters.
-        start: String,
-        /// Its length in bytes.
-        len: usize,
-        /// The limit in bytes.
-        max: usize,
-    },
-    /// A name that Socket.IO uses for itself on the server and never sends.
-    #[error("event name `{0}` is reserved by Socket.IO: choose another with broadcastAs()")]
-    Reserved(String),
-    /// Over `limits.dataBytes`.
-    #[error("data has {len} bytes; at most {max} are allowed (limits.dataBytes)")]
-    DataTooLarge {
-        /// Its length in bytes.
-        len: usize,
-        /// The limit in bytes.
-        max: usize,
-    },
-}
-
-/// How many event ids are remembered: ten seconds at 6,000 events a second, in about 4 MB.
-const REMEMBERED_IDS: usize = 65_536;
+use entrance::Entrance;
+use travel::Travel;
+use trip::Trip;
 
 /// Accepts events and hands them to the hub.
 pub struct Publisher {
     hub: Arc<Hub>,
-    limits: Limits,
+    settings: Live,
     counters: Arc<Counters>,
     dev: DevLog,
-    seen: Mutex<Seen>,
+    tail: Arc<Tail>,
+    entrance: Entrance,
     refused: Once,
-}
-
-#[derive(Default)]
-struct Seen {
-    ids: HashSet<EventId>,
-    order: VecDeque<EventId>,
+    cluster: Option<Arc<Cluster>>,
 }
 
 impl Publisher {
     /// A door to `hub`.
-    pub fn new(hub: Arc<Hub>, limits: Limits, counters: Arc<Counters>, dev: DevLog) -> Self {
-        Self { hub, limits, counters, dev, seen: Mutex::default(), refused: Once::default() }
+    pub fn new(hub: Arc<Hub>, settings: impl Into<Live>, counters: Arc<Counters>, dev: DevLog) -> Self {
+        let (tail, entrance, refused) = Default::default();
+        Self { hub, settings: settings.into(), counters, dev, tail, entrance, refused, cluster: None }
+    }
+
+    /// The door of one node among several: the others hear of what comes in.
+    pub fn in_cluster(self, cluster: Option<Arc<Cluster>>) -> Self {
+        Self { cluster, ..self }
+    }
+
+    /// Where each event's road is told.
+    pub fn tail(&self) -> &Arc<Tail> {
+        &self.tail
     }
 
     /// The bounds that are checked here.
-    pub fn limits(&self) -> &Limits {
-        &self.limits
+    pub fn limits(&self) -> Limits {
+        self.settings.limits()
     }
 
-    /// Emits one event to the subscribers of its channels; how many sockets took it, a socket on two of them counted twice.
+    /// Emits one event to the subscribers of its channels; how many there are, a socket on two of them counted twice.
     ///
-    /// When this returns, the event has been handed to every socket that was subscribed on this node.
+    /// When this returns, the event has been handed to every socket that was subscribed on this node; in a cluster it may still wait
+    /// for its turn, see [`Publisher::told`].
     ///
     /// # Errors
     /// [`PublishError`] when the event is not valid or over a limit; nothing was emitted then.
     pub fn publish(&self, publish: &Publish<'_>) -> Result<u32, PublishError> {
-        let channels = self.check(publish).inspect_err(|error| {
-            self.counters.refused_publishes.add();
-            let channel = publish.channels.first().copied().unwrap_or_default();
-            self.say_refused(publish.source, channel, error);
-        })?;
-        if publish.id.is_some_and(|id| !self.seen.lock().first_time(id)) {
-            self.counters.duplicates.add();
-            return Ok(0);
-        }
-        self.accepted(publish.source).add();
-        match publish.came_as {
-            Some(channel) => self.dev.event(channel, publish.event),
-            None => self.dev.event(&publish.channels.join(", "), publish.event),
-        }
-        let mut taken = 0;
-        for channel in &channels {
-            if let Ok(name) = RawValue::from_string(quote(channel.as_str())) {
-                let packet = Packet::new(publish.event, &[&name, publish.data]);
-                taken += self.hub.emit(channel.as_str(), &packet, publish.except);
-            }
-        }
-        Ok(taken)
+        let mut later = Later::default();
+        let subscribers = self.publish_later(publish, &mut later);
+        self.settle(&mut later);
+        subscribers
     }
 
-    /// Logs why something on `channel` was not accepted: as a warning the first time on each channel, later for debugging only.
+    /// As [`Publisher::publish`], but the event may still be waiting, some milliseconds at most, for others that can be written
+    /// together with it. Whoever has to know that it has been written calls [`Publisher::settle`].
+    ///
+    /// # Errors
+    /// [`PublishError`] when the event is not valid or over a limit; nothing is emitted then.
+    pub fn publish_later(&self, publish: &Publish<'_>, later: &mut Later) -> Result<u32, PublishError> {
+        let mut road = Travel::begin(publish);
+        self.check(publish).inspect_err(|error| {
+            self.refused(publish.source).add();
+            if let Some(bound) = error.bound() {
+                bound.counter(&self.counters).add();
+            }
+            let channel = publish.channels.first().copied().unwrap_or_default();
+            self.log_refused(publish.source, channel, error);
+            self.tell(publish, &road, Outcome::Refused, Some(error.to_string()));
+        })?;
+        let part = publish.channels.first().copied().filter(|_| publish.source == Source::Redis);
+        let (met, _entering) = publish.id.map(|id| self.entrance.meet(id, part)).unzip();
+        let emitting = match met {
+            None => None,
+            Some(Met::Never(emitting)) => Some(emitting),
+            Some(Met::Before) => {
+                self.counters.duplicates.add();
+                self.relay(publish, later); // the sidecar that emitted it may have died before it told the others
+                self.came_twice(publish);
+                // It may be waiting still.
+                self.hub.settle_all();
+                self.tell(publish, &road, Outcome::Duplicate, Some("its id was published before".into()));
+                return Ok(0);
+            }
+            Some(Met::InDoubt) => {
+                self.counters.in_doubt.add();
+                self.relay(publish, later);
+                self.came_twice(publish);
+                let event = start_of(publish.event);
+                tracing::warn!(id = ?publish.id, event, "the last sidecar was killed while it emitted this event; not repeated");
+                let reason = "the last sidecar was killed while it emitted this event";
+                self.tell(publish, &road, Outcome::InDoubt, Some(reason.into()));
+                return Ok(0);
+            }
+        };
+        match publish.came_as {
+            Some(channel) => self.dev.event(channel, publish.event),
+            None if self.dev.is_on() => self.dev.event(&publish.channels.join(", "), publish.event),
+            None => {}
+        }
+        road.accepted();
+        let trip = Arc::new(Trip::begin(self, publish, road, emitting));
+        let packet = |channel: &str| Packet::on_channel(publish.event, channel, publish.data);
+        let ours = self.cluster.as_ref().filter(|cluster| match publish.source {
+            Source::Unix | Source::Http => true,
+            Source::Redis => cluster.places(),
+            Source::Cluster => false,
+        });
+        let subscribers = match ours {
+            None => {
+                // In a cluster every channel has its part of the event's place, whether somebody here is on it or not.
+                let all = publish.channels.iter().enumerate();
+                let there = all.filter(|(_, channel)| self.cluster.is_some() || self.hub.has(channel));
+                let packets = there.map(|(stop, channel)| (stop, *channel, packet(channel)));
+                emit_all(&self.hub, packets, publish.except, &trip, later)
+            }
+            Some(cluster) => {
+                let subscribers = publish.channels.iter().map(|channel| self.hub.count(channel)).sum::<usize>();
+                let own = |channel: &&str| ((*channel).to_owned(), packet(channel));
+                let packets: Vec<(String, Packet)> = publish.channels.iter().map(own).collect();
+                let (hub, except, had) = (self.hub.clone(), publish.except.map(ToOwned::to_owned), Arc::default());
+                later.ordered.push(Arc::clone(&had));
+                let emit = move || {
+                    let all = packets.iter().enumerate();
+                    let packets = all.map(|(stop, (channel, packet))| (stop, channel.as_str(), packet.clone()));
+                    emit_all(&hub, packets, except.as_deref(), &trip, &mut had.lock());
+                };
+                if publish.source == Source::Redis {
+                    cluster.overhear(publish, emit);
+                } else {
+                    later.told = cluster.publish(publish, emit);
+                }
+                u32::try_from(subscribers).unwrap_or(u32::MAX)
+            }
+        };
+        self.accepted(publish.source).add();
+        Ok(subscribers)
+    }
+
+    /// Has everything written that waits on these channels.
+    pub fn settle(&self, later: &mut Later) {
+        self.hub.settle(later);
+    }
+
+    /// Tells the other nodes only. What comes from Redis they get there themselves.
+    fn relay(&self, publish: &Publish<'_>, later: &mut Later) {
+        if let (Some(cluster), Source::Unix | Source::Http) = (&self.cluster, publish.source) {
+            later.told = cluster.publish(publish, || {});
+        }
+    }
+
+    /// An event came by two roads, one of them Redis, and other nodes may have taken it from the other one.
+    fn came_twice(&self, publish: &Publish<'_>) {
+        let Some(cluster) = self.cluster.as_ref().filter(|cluster| cluster.places()) else { return };
+        let by_redis = publish.source == Source::Redis;
+        if by_redis || publish.id.is_some_and(|id| self.entrance.is_in_parts(id)) {
+            publish.channels.iter().for_each(|channel| self.hub.unplaced(channel));
+        }
+        if by_redis {
+            cluster.overhear(publish, || {});
+        }
+    }
+
+    /// Legacy publishers on Redis are heard; by a Redis Cluster or not.
+    pub fn overhears(&self, is_cluster: bool) {
+        self.cluster.iter().for_each(|cluster| cluster.overhears(is_cluster));
+    }
+
+    /// What is to be waited for while more of legacy publishers has been heard than may wait for its place.
+    pub fn hears_too_much(&self) -> Option<impl Future<Output = ()> + Send + 'static> {
+        let cluster = self.cluster.clone().filter(|cluster| cluster.hears_too_much())?;
+        Some(async move { cluster.can_hear_more().await })
+    }
+
+    /// Waits until a receipt may be given for these events: they have been written, and other nodes can hear of them whatever
+    /// becomes of this one.
+    pub async fn told(&self, later: &mut Later) {
+        let seq = std::mem::take(&mut later.told);
+        if let Some(cluster) = self.cluster.as_ref().filter(|_| seq > 0) {
+            cluster.told(seq).await;
+        }
+        self.settle(later);
+    }
+
+    /// Tells whoever watches what became of an event.
+    fn tell(&self, publish: &Publish<'_>, road: &Travel, outcome: Outcome, reason: Option<String>) {
+        if self.tail.wants(publish.came.trace) {
+            self.tail.tell_road(road.told(publish, outcome, reason));
+        }
+    }
+
+    /// Remembers in this ledger, and what is in it.
+    pub fn resume(&self, ledger: Ledger) {
+        self.entrance.resume(ledger);
+    }
+
+    /// Notes for the next sidecar how many subscriptions there are.
+    pub fn note_subscriptions(&self) {
+        self.entrance.set_subscriptions(&self.hub.tally().read());
+    }
+
+    /// The subscriptions that there are.
+    pub fn subscriptions(&self) -> &Tally {
+        self.hub.tally()
+    }
+
+    /// Tells why something on `channel` is no event at all, in the log and to whoever watches.
     pub fn say_refused(&self, source: Source, channel: &str, reason: impl fmt::Display) {
+        let nothing = Publish {
+            source,
+            id: None,
+            channels: vec![channel],
+            event: "",
+            data: RawValue::NULL,
+            except: None,
+            came_as: None,
+            came: Came::now(),
+        };
+        self.tell(&nothing, &Travel::begin(&nothing), Outcome::Refused, Some(reason.to_string()));
+        self.log_refused(source, channel, reason);
+    }
+
+    /// As a warning the first time on each channel, later for debugging only.
+    fn log_refused(&self, source: Source, channel: &str, reason: impl fmt::Display) {
         let channel = start_of(channel);
         if self.refused.is_first(&channel) {
             tracing::warn!(?source, channel, %reason, "event refused; more of them on this channel are only counted");
@@ -167,8 +256,9 @@ impl Publisher {
         }
     }
 
-    fn check(&self, publish: &Publish<'_>) -> Result<Vec<ChannelName>, PublishError> {
-        let limits = &self.limits;
+    fn check(&self, publish: &Publish<'_>) -> Result<(), PublishError> {
+        let settings = self.settings.read();
+        let limits = &settings.limits;
         let (count, max) = (publish.channels.len(), limits.channels_per_event);
         if count == 0 {
             return Err(PublishError::NoChannel);
@@ -178,7 +268,7 @@ impl Publisher {
         }
         let (len, max) = (publish.event.len(), limits.event_name);
         // Redis has nobody to tell, and browsers were sent such events by laravel-echo-server.
-        if len == 0 && publish.source != Source::Redis {
+        if len == 0 && !matches!(publish.source, Source::Redis | Source::Cluster) {
             return Err(PublishError::NoEvent);
         }
         if len > max {
@@ -191,8 +281,8 @@ impl Publisher {
         if len > max {
             return Err(PublishError::DataTooLarge { len, max });
         }
-        let channels = publish.channels.iter().map(|name| ChannelName::parse(name, limits.channel_name));
-        Ok(channels.collect::<Result<_, _>>()?)
+        publish.channels.iter().try_for_each(|name| ChannelName::check(limits, name))?;
+        Ok(())
     }
 
     fn accepted(&self, source: Source) -> &Counter {
@@ -200,109 +290,31 @@ impl Publisher {
             Source::Unix => &self.counters.published_unix,
             Source::Redis => &self.counters.published_redis,
             Source::Http => &self.counters.published_http,
+            Source::Cluster => &self.counters.published_cluster,
+        }
+    }
+
+    fn refused(&self, source: Source) -> &Counter {
+        match source {
+            Source::Unix => &self.counters.refused_unix,
+            Source::Redis => &self.counters.refused_redis,
+            Source::Http => &self.counters.refused_http,
+            Source::Cluster => &self.counters.refused_cluster,
         }
     }
 }
 
-impl Seen {
-    fn first_time(&mut self, id: EventId) -> bool {
-        if !self.ids.insert(id) {
-            return false;
-        }
-        self.order.push_back(id);
-        if self.order.len() > REMEMBERED_IDS
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.ids.remove(&oldest);
-        }
-        true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{StubSocket, channel};
-
-    fn door() -> (Publisher, Arc<StubSocket>) {
-        let hub = Arc::new(Hub::default());
-        let socket = StubSocket::new("a");
-        hub.subscribe(&channel("orders"), socket.clone());
-        (Publisher::new(hub, Limits::default(), Arc::default(), DevLog::new(false)), socket)
-    }
-
-    fn publish<'a>(channels: &[&'a str], event: &'a str, data: &'a RawValue) -> Publish<'a> {
-        Publish {
-            source: Source::Http,
-            id: None,
-            channels: channels.to_vec(),
-            event,
-            data,
-            except: None,
-            came_as: None,
-        }
-    }
-
-    fn raw(json: &str) -> Box<RawValue> {
-        RawValue::from_string(json.into()).unwrap()
-    }
-
-    #[test]
-    fn data_reaches_the_socket_byte_for_byte() {
-        let (door, socket) = door();
-        let data = raw(r#"{"n": 1.0, "big": 12345678901234567890, "u":"\u00e9"}"#);
-        assert_eq!(door.publish(&publish(&["orders"], "E", &data)), Ok(1));
-        assert_eq!(socket.texts(), [format!(r#"42["E","orders",{}]"#, data.get())]);
-    }
-
-    #[test]
-    fn each_bound_names_itself_and_nothing_is_emitted() {
-        let (door, socket) = door();
-        let (long, many, data) = ("x".repeat(513), ["orders"; 101], raw("null"));
-        let big = raw(&format!("\"{}\"", "x".repeat(10 * 1024 * 1024)));
-        for (attempt, word) in [
-            (publish(&[], "E", &data), "no channel"),
-            (publish(&many, "E", &data), "channelsPerEvent"),
-            (publish(&["orders", ""], "E", &data), "empty"),
-            (publish(&["orders", &long], "E", &data), "channelNameBytes"),
-            (publish(&["orders"], "", &data), "event name is empty"),
-            (publish(&["orders"], &long, &data), "eventNameBytes"),
-            (publish(&["orders"], "connection", &data), "reserved"),
-            (publish(&["orders"], "E", &big), "dataBytes"),
-        ] {
-            let error = door.publish(&attempt).unwrap_err().to_string();
-            assert!(error.contains(word), "{error}");
-        }
-        assert!(socket.texts().is_empty());
-        assert_eq!(door.counters.refused_publishes.get(), 8);
-    }
-
-    #[test]
-    fn redis_may_bring_an_event_with_an_empty_name() {
-        let (door, socket) = door();
-        let data = raw("1");
-        let event = Publish { source: Source::Redis, ..publish(&["orders"], "", &data) };
-        assert_eq!(door.publish(&event), Ok(1));
-        assert_eq!(socket.texts(), [r#"42["","orders",1]"#]);
-    }
-
-    #[test]
-    fn an_event_published_twice_is_emitted_once() {
-        let (door, socket) = door();
-        let data = raw("1");
-        let event = Publish { id: Some(EventId([7; 16])), ..publish(&["orders"], "E", &data) };
-        assert_eq!(door.publish(&event), Ok(1));
-        assert_eq!(door.publish(&event), Ok(0));
-        assert_eq!(socket.texts().len(), 1);
-        assert_eq!(door.counters.duplicates.get(), 1);
-    }
-
-    #[test]
-    fn remembered_ids_are_bounded() {
-        let mut seen = Seen::default();
-        for n in 0..(REMEMBERED_IDS as u128 + 10) {
-            assert!(seen.first_time(EventId(n.to_be_bytes())));
-        }
-        assert_eq!((seen.ids.len(), seen.order.len()), (REMEMBERED_IDS, REMEMBERED_IDS));
-    }
+/// Hands an event to the subscribers of its channels; how many there are.
+fn emit_all<'a>(
+    hub: &Hub,
+    packets: impl Iterator<Item = (usize, &'a str, Packet)>,
+    except: Option<&str>,
+    trip: &Arc<Trip>,
+    later: &mut Later,
+) -> u32 {
+    let emit = |(stop, channel, packet): (usize, &str, Packet)| {
+        let follower = Some((trip.clone() as Arc<dyn Follower>, stop));
+        hub.emit_later(channel, &packet, except, follower, later)
+    };
+    packets.map(emit).sum()
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use redis::{
     AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, FromRedisValue,
-    IntoConnectionInfo, RedisConnectionInfo, RedisError, RedisResult, ServerErrorKind, TlsCertificates, TlsMode,
+    IntoConnectionInfo, Pipeline, RedisConnectionInfo, RedisError, RedisResult, ServerErrorKind, TlsCertificates,
+    TlsMode,
     aio::{MultiplexedConnection, PubSub},
     cluster::ClusterClient,
     cluster_async::ClusterConnection,
@@ -12,9 +13,15 @@ use redis::{
     sentinel::{SentinelClientBuilder, SentinelServerType},
 };
 
+use tokio::net::UnixStream;
+
 use crate::config::{RedisConfig, RedisNodes, RedisTls};
 
 mod encrypted;
+mod tap;
+
+use tap::Tap;
+pub use tap::{Hears, OnMessage, Wait};
 
 /// The longest a connection attempt may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -45,6 +52,20 @@ impl Commands {
             }
         };
         // A cluster's connection tries again by itself, which takes longer than one answer may.
+        tokio::time::timeout(ANSWER, asked).await.unwrap_or_else(|_| Err(timed_out("no answer within 5 s")))
+    }
+
+    /// Sends several commands at once, all about one key, and waits for their answers.
+    ///
+    /// # Errors
+    /// As for [`Commands::query`]; some of the commands may have been carried out.
+    pub async fn query_all<T: FromRedisValue>(&mut self, commands: &Pipeline) -> RedisResult<T> {
+        let asked = async {
+            match self {
+                Self::Server(connection) => commands.query_async(connection).await,
+                Self::Cluster(connection) => commands.query_async(connection).await,
+            }
+        };
         tokio::time::timeout(ANSWER, asked).await.unwrap_or_else(|_| Err(timed_out("no answer within 5 s")))
     }
 }
@@ -90,15 +111,16 @@ pub async fn commands(settings: &RedisConfig) -> RedisResult<Commands> {
     tokio::time::timeout(CONNECT, connecting).await.unwrap_or_else(|_| Err(timed_out(NOT_CONNECTED)))
 }
 
-/// A new connection that is subscribed to `pattern`.
+/// A new connection that is subscribed to `pattern`. Messages are handed to `on_message` as soon as they are read; some may come
+/// out of the connection nonetheless.
 ///
 /// # Errors
 /// Whatever keeps it from getting there.
-pub async fn subscribe(settings: &RedisConfig, pattern: &str) -> RedisResult<PubSub> {
+pub async fn subscribe(settings: &RedisConfig, pattern: &str, on_message: &OnMessage) -> RedisResult<PubSub> {
     let connecting = async {
         let mut last = no_node();
         for client in clients(settings).await? {
-            match for_messages(settings, &client).await {
+            match for_messages(settings, &client, on_message).await {
                 Ok(mut subscription) => {
                     subscription.psubscribe(pattern).await?;
                     return Ok(subscription);
@@ -125,10 +147,19 @@ async fn for_commands(
     Ok(connection)
 }
 
-async fn for_messages(settings: &RedisConfig, client: &Client) -> RedisResult<PubSub> {
-    match encrypted::connect(settings, client).await? {
-        Some(stream) => PubSub::new(client.get_connection_info().redis_settings(), stream).await,
-        None => client.get_async_pubsub().await,
+async fn for_messages(settings: &RedisConfig, client: &Client, on_message: &OnMessage) -> RedisResult<PubSub> {
+    let info = client.get_connection_info();
+    let (login, on_message) = (info.redis_settings(), on_message.clone());
+    if let Some(stream) = encrypted::connect(settings, client).await? {
+        return PubSub::new(login, Tap::new(stream, on_message)).await;
+    }
+    match info.addr() {
+        ConnectionAddr::Tcp(host, port) => {
+            PubSub::new(login, Tap::new(encrypted::tcp(host, *port).await?, on_message)).await
+        }
+        ConnectionAddr::Unix(path) => PubSub::new(login, Tap::new(UnixStream::connect(path).await?, on_message)).await,
+        // Encrypted by the crate: its messages come the long way.
+        _ => client.get_async_pubsub().await,
     }
 }
 

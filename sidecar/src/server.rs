@@ -1,92 +1,48 @@
-//! Binds, serves and stops: the one place where the parts are put together.
+//! Binds, serves and stops.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
+use rustix::process::Pid;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
-    api::{self, Api},
-    auth::Laravel,
-    config::{Config, UnixSocketConfig},
-    counters::Counters,
-    devlog::DevLog,
-    edge::Edge,
-    hub::Hub,
-    ingest::{
-        redis::RedisSource,
-        unix::{BindError, UnixSource},
-    },
-    presence::Presence,
-    publisher::Publisher,
-    session::{Clients, Context},
-    store,
-    tls::{Certificate, TlsError},
+    admin::{self, Admin, AdminListener},
+    config::{EdgeKind, Live},
+    ingest::unix::UnixSource,
+    service,
+    tls::Certificate,
 };
 
+mod assembly;
 mod http;
+mod lent;
+mod listeners;
+mod open;
+mod resources;
+mod sources;
+mod stop;
 
+use assembly::Assembly;
 pub use http::PeerAddress;
+pub(crate) use lent::Lent;
+pub(crate) use listeners::{bind, send_over, shares_its_port};
+pub use open::{Before, StartError};
+use sources::{Opened, Sources};
 
-/// Why the sidecar cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The TCP port cannot be had.
-    #[error("host and port: cannot listen on {address}: {error}")]
-    Listen {
-        /// What was asked for.
-        address: String,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// The Unix socket cannot be had.
-    #[error(transparent)]
-    Unix(#[from] BindError),
-    /// The certificate cannot be served.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The presence store cannot be had.
-    #[error(transparent)]
-    Store(#[from] store::OpenError),
-}
+/// How long the admin listener finishes its last answers.
+const LAST_ANSWERS: Duration = Duration::from_millis(200);
 
 /// A sidecar with its ports open, that serves nobody yet.
 pub struct Bound {
-    config: Arc<Config>,
+    config: Live,
     tcp: TcpListener,
     certificate: Option<Arc<Certificate>>,
     unix: Option<UnixSource>,
+    predecessor: Option<Pid>,
+    admin: Option<AdminListener>,
 }
 
 impl Bound {
-    /// Opens the configured ports. Nothing is served until [`Bound::run`].
-    ///
-    /// # Errors
-    /// [`StartError`] naming the port or path that cannot be had.
-    pub async fn open(config: Config) -> Result<Self, StartError> {
-        let certificate = config.tls.clone().map(Certificate::open).transpose()?.map(Arc::new);
-        let tcp = listen(config.host.as_deref(), config.port).await?;
-        let unix = config.unix_socket.clone().map(open_unix).transpose()?.flatten();
-        Ok(Self { config: Arc::new(config), tcp, certificate, unix })
-    }
-
-    /// The address Socket.IO and the HTTP API are served on.
-    ///
-    /// # Errors
-    /// When the system does not know it.
-    pub fn address(&self) -> io::Result<SocketAddr> {
-        self.tcp.local_addr()
-    }
-
-    /// The certificate that is served, when it is TLS that is served: [`Certificate::reload`] reads it anew at any time.
-    pub fn certificate(&self) -> Option<Arc<Certificate>> {
-        self.certificate.clone()
-    }
-
-    /// Where publishers connect, when the Unix socket is on.
-    pub fn unix_path(&self) -> Option<&std::path::Path> {
-        self.unix.as_ref().map(UnixSource::path)
-    }
-
     /// Serves until `shutdown` is done, then stops within the grace period. `ready` is called once everything that was
     /// configured is up, Redis included.
     ///
@@ -99,121 +55,114 @@ impl Bound {
     ) -> Result<(), StartError> {
         // The process-wide choice, for the libraries that look for one.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let config = self.config;
-        let counters = Arc::new(Counters::default());
-        let dev = DevLog::new(config.dev_mode);
-        let hub = Arc::new(Hub::new(counters.clone()));
-        let presence = Arc::new(Presence::default());
-        let store = store::open(&config, &presence, &counters)?;
-        let publisher = Arc::new(Publisher::new(hub.clone(), config.limits.clone(), counters.clone(), dev));
-        let context = Context {
-            hub: hub.clone(),
-            presence: presence.clone(),
-            store: store.clone(),
-            authorizer: Arc::new(Laravel::new(config.clone(), dev)),
-            limits: config.limits.clone(),
-            counters: counters.clone(),
-            dev,
-        };
-        let clients = Arc::new(Clients::new(Arc::new(context)));
-        let edge = Edge::new(&config, clients.clone());
-        let parts = api::Parts {
-            config: config.clone(),
-            hub,
-            presence,
-            store: store.clone(),
-            clients: clients.clone(),
-            publisher: publisher.clone(),
-        };
-        let api = Api::new(parts);
-
+        let mut sidecar = Assembly::new(&self.config)?;
+        let others = sidecar.join_others().await;
         let (stop, stopping) = watch::channel(false);
+        let (last, sockets_gone) = watch::channel(false);
+        let (drained, all_done) = watch::channel(false);
+        let mut operators = JoinSet::new();
+        if let Some(listener) = self.admin {
+            let shown = sidecar.shown(self.unix.is_some());
+            serve_admin(listener, shown, &stopping, all_done, &mut operators);
+        }
         let mut parts = JoinSet::new();
-        if let Some(unix) = self.unix {
-            parts.spawn(unix.run(publisher.clone(), counters.clone(), stopping.clone()));
+        if let Some(traces) = sidecar.traces.take() {
+            // Until the last event has been handed on.
+            parts.spawn(traces.run(sockets_gone.clone()));
         }
-        let (redis_up, mut redis_ready) = watch::channel(!config.redis_source);
-        if config.redis_source {
-            let settings = config.redis.clone();
-            let source = RedisSource { settings, publisher, counters, dev };
-            parts.spawn(source.run(redis_up, stopping.clone()));
-        }
-        let close_edge = edge.close_all();
-        let app = http::App { config: config.clone(), edge, api };
-        parts.spawn(http::serve(self.tcp, self.certificate, app, stopping));
+        let sources = Sources::new(&sidecar, stopping.clone(), sockets_gone);
+        let Opened { mut redis_ready, publishers_gone } = sources.let_in(self.unix, self.predecessor, &mut parts).await;
+        serve_clients(self.tcp, self.certificate, &sidecar, &stopping, &mut parts);
+        service::serves(*redis_ready.borrow());
         tokio::spawn(async move {
             if redis_ready.wait_for(|up| *up).await.is_ok() {
+                service::hears_redis();
                 ready();
             }
         });
 
         shutdown.await;
-        tracing::info!(grace_ms = config.grace.as_millis() as u64, "stopping");
+        let grace = self.config.now().grace;
+        service::stops();
+        tracing::info!(grace_ms = grace.as_millis() as u64, "stopping");
+        sidecar.clients.prepare_stop();
         stop.send_replace(true);
-        let finish = async {
-            close_edge.await;
-            clients.close_all();
-            let parts = async { while parts.join_next().await.is_some() {} };
-            // At the same time: whoever hangs on to its connection shall not keep presence members where they are.
-            tokio::join!(parts, store.close());
-        };
-        let stopped = tokio::time::timeout(config.grace, finish).await;
-        if stopped.is_err() {
+        let finish = finish(&sidecar, &last, publishers_gone, &mut parts);
+        if tokio::time::timeout(stop::finishing(grace), finish).await.is_err() {
             tracing::warn!("not everything was finished within the grace period (graceMs)");
         }
+        // Until here `/ready` said no, and `/health` yes.
+        drained.send_replace(true);
+        let _ = tokio::time::timeout(LAST_ANSWERS, async { while operators.join_next().await.is_some() {} }).await;
+        others.leave(sidecar.cluster.as_deref()).await;
+        sidecar.clients.save();
         tracing::info!("stopped");
         Ok(())
     }
 }
 
-/// Opens the Unix socket; one that nobody asked for may be missing.
-fn open_unix(settings: UnixSocketConfig) -> Result<Option<UnixSource>, BindError> {
-    let required = settings.required;
-    match UnixSource::bind(settings) {
-        Ok(source) => Ok(Some(source)),
-        Err(error) if required => Err(error),
-        Err(error) => {
-            // Whoever comes from the old server never had one: no warning in a log that used to be silent.
-            tracing::info!(%error, "starting without the Unix socket: events come by Redis and HTTP only (set unixSocket)");
-            Ok(None)
-        }
+/// Lets clients in, and whoever calls the HTTP API.
+fn serve_clients(
+    tcp: TcpListener,
+    certificate: Option<Arc<Certificate>>,
+    sidecar: &Assembly,
+    stop: &watch::Receiver<bool>,
+    parts: &mut JoinSet<()>,
+) {
+    let (memory, clients, refusals) = (sidecar.memory.clone(), sidecar.clients.clone(), sidecar.refusals.clone());
+    parts.spawn(resources::memory(memory, clients, refusals, stop.clone()));
+    let app = http::App {
+        config: sidecar.live.clone(),
+        edge: sidecar.edge.clone(),
+        api: sidecar.api.clone(),
+        admission: sidecar.admission.clone(),
+        refusals: sidecar.refusals.clone(),
+    };
+    parts.spawn(http::serve(tcp, certificate, app, stop.clone()));
+}
+
+/// Finishes what is in flight, closes the sockets, and then what they needed. `last` is told when the sockets are gone.
+async fn finish(
+    sidecar: &Assembly,
+    last: &watch::Sender<bool>,
+    mut publishers_gone: watch::Receiver<bool>,
+    parts: &mut JoinSet<()>,
+) {
+    let config = sidecar.live.now();
+    // An event that is accepted when the first sockets are closed would not reach them.
+    let _ = tokio::time::timeout(stop::sending_away(config.grace), publishers_gone.wait_for(|gone| *gone)).await;
+    sidecar.hub.settle_all();
+    // socketioxide's sockets, closed one by one, would not come back.
+    if config.edge == EdgeKind::Lean {
+        stop::close_sockets(&sidecar.clients, config.grace).await;
+    }
+    sidecar.edge.close_all().await;
+    sidecar.clients.close_all();
+    last.send_replace(true);
+    let parts = async { while parts.join_next().await.is_some() {} };
+    // At the same time: whoever hangs on to its connection shall not keep presence members where they are.
+    tokio::join!(parts, sidecar.store.close());
+    if let Some(cluster) = &sidecar.cluster {
+        cluster.said().await;
     }
 }
 
-/// Opens the TCP port; without a host on every address, IPv6 and IPv4 where the machine has both.
-async fn listen(host: Option<&str>, port: u16) -> Result<TcpListener, StartError> {
-    let failed = |address: String| move |error| StartError::Listen { address, error };
-    match host.filter(|host| !host.is_empty()) {
-        Some(host) => TcpListener::bind((host, port)).await.map_err(failed(format!("{host}:{port}"))),
-        None => match TcpListener::bind(("::", port)).await {
-            Ok(listener) => Ok(listener),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(failed(format!("port {port}"))(error)),
-            Err(_) => TcpListener::bind(("0.0.0.0", port)).await.map_err(failed(format!("0.0.0.0:{port}"))),
-        },
-    }
+/// Serves operators from now on, until all is `drained`: a load balancer is told that this sidecar stops.
+fn serve_admin(
+    listener: AdminListener,
+    shown: admin::Parts,
+    stop: &watch::Receiver<bool>,
+    drained: watch::Receiver<bool>,
+    parts: &mut JoinSet<()>,
+) {
+    let view = Arc::new(admin::View::new(shown, stop.clone()));
+    let admin = Admin::new(view.clone(), stop.clone());
+    parts.spawn(view.keep_history());
+    parts.spawn(listener.serve(Arc::new(admin), stop.clone(), drained));
 }
-
-/// How long a client may take for the head of a request.
-const HEADER_TIME: Duration = Duration::from_secs(15);
 
 /// Waits until the sidecar is told to stop.
 pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     // An error means that the sender has gone, which is a stop as well.
     let _ = stop.wait_for(|stop| *stop).await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::TempDir;
-
-    #[tokio::test]
-    async fn a_unix_socket_that_was_not_asked_for_may_be_taken() {
-        let folder = TempDir::new("server");
-        let settings = UnixSocketConfig { path: folder.path().join("r.sock"), ..UnixSocketConfig::default() };
-        let first = open_unix(settings.clone()).unwrap();
-        assert!(first.is_some());
-        assert!(matches!(open_unix(settings.clone()), Err(BindError::InUse(_))));
-        assert!(open_unix(UnixSocketConfig { required: false, ..settings }).unwrap().is_none());
-    }
 }

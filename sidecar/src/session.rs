@@ -1,31 +1,66 @@
 //! What a connected client may ask for: `subscribe`, `unsubscribe` and `client event`. Everything else is ignored.
 //!
 //! Any input is answered or ignored; none is fatal. What a socket is subscribed to is changed under its session's lock, so that
-//! a subscription that Laravel grants after the socket has gone leaves nothing behind.
+//! a subscription that Laravel grants after the session has ended leaves nothing behind.
+//!
+//! A session whose connection is lost is [`kept`] for a while, with its channels and its presence members, when its client can
+//! recover it.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
-
-use indexmap::IndexSet;
-use parking_lot::{Mutex, RwLock};
-use serde_json::{Map, Value, value::RawValue};
-
-use crate::{
-    auth::{Ask, Authorizer, Verdict},
-    channel::ChannelName,
-    config::Limits,
-    counters::Counters,
-    devlog::DevLog,
-    edge::{DisconnectReason, Generation, Packet, Received, Sessions, Socket, SocketId, packet::quote},
-    hub::Hub,
-    presence::Presence,
-    store::Store,
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
+use futures_util::future::BoxFuture;
+use parking_lot::RwLock;
+use serde_json::Value;
+
+use crate::{
+    auth::Authorizer,
+    bounds::{Bound, Refusals},
+    cluster::Cluster,
+    config::Live,
+    counters::Counters,
+    devlog::DevLog,
+    edge::{DisconnectReason, Received, Recovered, Sessions, Socket, SocketId},
+    hub::Hub,
+    presence::Presence,
+    recovery::{Claim, History},
+    store::Store,
+    tail::Tail,
+};
+
+mod asked;
+mod bounded;
+mod census;
+mod elsewhere;
+mod kept;
+mod lingering;
+mod moving;
+mod places;
+#[cfg(test)]
+mod recovery_tests;
 mod request;
+mod saved;
+mod silent;
+mod state;
+mod subscribe;
 #[cfg(test)]
 mod tests;
+mod whispered;
 
-use request::{ClientEvent, Subscription};
+pub use census::Census;
+use elsewhere::Elsewhere;
+use kept::Kept;
+pub use lingering::Lingering;
+use request::{ClientEvent, Subscription, Wrong};
+pub use saved::left_at;
+use silent::Silent;
+use state::{Consent, Link, Owed, Past, Refusal, Session, State, Stay};
 
 /// What sessions need of the rest of the sidecar.
 pub struct Context {
@@ -37,41 +72,44 @@ pub struct Context {
     pub store: Arc<dyn Store>,
     /// Who decides about guarded channels.
     pub authorizer: Arc<dyn Authorizer>,
-    /// Bounds.
-    pub limits: Limits,
+    /// The other nodes, where there are any.
+    pub cluster: Option<Arc<Cluster>>,
+    /// Members whose connections have ended a moment ago.
+    pub lingering: Lingering,
+    /// What is in force: the bounds.
+    pub settings: Live,
+    /// Counts and names those over a bound.
+    pub refusals: Arc<Refusals>,
     /// What is counted.
     pub counters: Arc<Counters>,
     /// What is printed in `devMode`.
     pub dev: DevLog,
+    /// Where authorisations are told.
+    pub tail: Arc<Tail>,
 }
 
-/// The sessions of all connected sockets.
+/// The sessions of all sockets that are connected, or may come back.
 pub struct Clients {
     context: Arc<Context>,
+    /// Those of connected sockets.
     sessions: RwLock<HashMap<SocketId, Arc<Session>>>,
-}
-
-/// One socket and what it is subscribed to.
-struct Session {
-    socket: Arc<dyn Socket>,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// The client has sent something.
-    heard: bool,
-    /// In the order of subscribing, which is the order of leaving them.
-    channels: IndexSet<ChannelName>,
-    /// Auth requests that are not answered yet.
-    pending: usize,
-    gone: bool,
+    kept: Kept,
+    silent: Arc<Silent>,
+    elsewhere: Elsewhere,
+    stopping: AtomicBool,
 }
 
 impl Clients {
     /// No sessions yet.
     pub fn new(context: Arc<Context>) -> Self {
-        Self { context, sessions: RwLock::default() }
+        Self {
+            context,
+            sessions: RwLock::default(),
+            kept: Kept::default(),
+            silent: Arc::default(),
+            elsewhere: Elsewhere::default(),
+            stopping: AtomicBool::new(false),
+        }
     }
 
     /// How many sockets are connected.
@@ -79,228 +117,156 @@ impl Clients {
         self.sessions.read().len()
     }
 
+    /// From now on a session whose socket the sidecar closes is kept for the sidecar that comes next.
+    pub fn prepare_stop(&self) {
+        self.stopping.store(true, Relaxed);
+        self.context.lingering.hurry();
+    }
+
+    /// Every connected socket, in no order.
+    pub fn sockets(&self) -> Vec<Arc<dyn Socket>> {
+        self.all().iter().filter_map(|session| session.socket()).collect()
+    }
+
     /// Closes every socket.
     pub fn close_all(&self) {
-        let all: Vec<_> = self.sessions.read().values().cloned().collect();
-        for session in all {
-            session.socket.close();
+        for socket in self.sockets() {
+            socket.close();
         }
     }
 
-    fn session(&self, socket: &SocketId) -> Option<Arc<Session>> {
-        self.sessions.read().get(socket).cloned()
+    /// Closes one of so many sockets, at least one if there is one; how many it closed.
+    pub fn close_some(&self, one_of: usize) -> usize {
+        let sockets = self.sockets();
+        let count = sockets.len().div_ceil(one_of.max(1));
+        // A map's order is as good as chance.
+        for socket in sockets.iter().take(count) {
+            socket.close();
+        }
+        count
+    }
+
+    fn all(&self) -> Vec<Arc<Session>> {
+        self.sessions.read().values().cloned().collect()
+    }
+
+    /// The session of a connection.
+    fn session(&self, connection: &SocketId) -> Option<Arc<Session>> {
+        let session = self.sessions.read().get(connection).cloned()?;
+        let is_on = session.state.lock().is_on(connection);
+        is_on.then_some(session)
+    }
+
+    /// Whether a session may be wanted back after this end of its connection.
+    fn may_return(&self, reason: DisconnectReason) -> bool {
+        match reason {
+            DisconnectReason::TransportClose
+            | DisconnectReason::TransportError
+            | DisconnectReason::PingTimeout
+            | DisconnectReason::SlowClient
+            | DisconnectReason::Crowded
+            | DisconnectReason::WriteTimeout => true,
+            DisconnectReason::ServerClose => self.stopping.load(Relaxed),
+            DisconnectReason::ClientNamespaceDisconnect
+            | DisconnectReason::PageClosed
+            | DisconnectReason::ParseError => false,
+        }
     }
 }
 
 impl Sessions for Clients {
+    fn recovers(&self) -> Option<u64> {
+        self.context.hub.history().map(History::last)
+    }
+
+    fn prepare(self: Arc<Self>, claim: Claim<'_>) -> Option<BoxFuture<'static, ()>> {
+        self.fetch(claim)
+    }
+
+    fn recover(&self, claim: Claim<'_>, open: &mut dyn FnMut(Recovered) -> Option<Arc<dyn Socket>>) -> bool {
+        self.bring_back(claim, open)
+    }
+
     fn connected(&self, socket: Arc<dyn Socket>) {
         self.context.counters.connections.add();
         tracing::debug!(socket = %socket.id(), "connected");
-        let session = Session { socket: socket.clone(), state: Mutex::default() };
-        let session = Arc::new(session);
+        let session = Arc::new(Session::new(socket.clone(), self.recovers()));
+        self.kept.know(&session);
         self.sessions.write().insert(socket.id().clone(), session.clone());
-        if socket.handshake().generation == Generation::V4 {
-            tokio::spawn(remind_silent(session, self.context.hub.clone()));
-        }
+        self.silent.watch(&session, socket.as_ref(), &self.context.hub);
     }
 
     fn received(&self, socket: &SocketId, event: Received) {
         let Some(session) = self.session(socket) else { return };
         session.state.lock().heard = true;
         let payload = event.args.into_iter().next().unwrap_or(Value::Null);
-        let understood = match event.name.as_str() {
-            "subscribe" => Subscription::parse(payload, &self.context.limits)
-                .map(|wanted| self.context.subscribe(&session, wanted)),
-            "unsubscribe" => Subscription::parse(payload, &self.context.limits)
-                .map(|wanted| self.context.unsubscribe(&session, &wanted.channel)),
-            "client event" => ClientEvent::parse(payload, &self.context.limits)
-                .map(|whisper| self.context.whisper(&session, &whisper, event.attachments)),
-            _ => None,
+        let settings = self.context.settings.read();
+        let limits = &settings.limits;
+        let done = match event.name.as_str() {
+            "subscribe" => Subscription::parse(payload, limits).and_then(|wanted| {
+                self.context.may_ask(&session, &wanted)?;
+                self.context.subscribe(&session, wanted);
+                Ok(())
+            }),
+            "unsubscribe" => {
+                Subscription::parse(payload, limits).map(|wanted| self.context.unsubscribe(&session, &wanted.channel))
+            }
+            "client event" => ClientEvent::parse(payload, limits)
+                .and_then(|whisper| self.context.whisper(&session, whisper, event.attachments)),
+            _ => Err(Wrong::Nonsense),
         };
-        if understood.is_none() {
-            self.context.counters.ignored_requests.add();
-            let name = crate::channel::start_of(&event.name);
-            tracing::debug!(%socket, event = name, "ignored: not something a client can ask for");
+        match done {
+            Ok(()) => {}
+            Err(Wrong::Over(over)) => self.context.over(&session, &event.name, &over),
+            Err(Wrong::Nonsense) => {
+                self.context.counters.ignored_requests.add();
+                let name = crate::channel::start_of(&event.name);
+                tracing::debug!(%socket, event = name, "ignored: not something a client can ask for");
+            }
         }
+    }
+
+    fn dropped(&self, events: u64) {
+        self.context.counters.dropped_oldest.add_many(events);
+    }
+
+    fn oversized(&self, most: usize, peer: Option<IpAddr>) {
+        let peer = peer.map_or_else(|| "a client".to_owned(), |peer| peer.to_string());
+        self.context.refusals.over(Bound::Packet, most, peer);
     }
 
     fn disconnected(&self, socket: &SocketId, reason: DisconnectReason) {
-        let Some(session) = self.sessions.write().remove(socket) else { return };
-        let channels = {
-            let mut state = session.state.lock();
-            state.gone = true;
-            std::mem::take(&mut state.channels)
-        };
+        let met = bounded::met(reason);
+        if let Some(bound) = met {
+            self.context.refusals.over(bound, self.context.limit_of(bound), socket);
+        }
+        let Some(session) = self.sessions.read().get(socket).cloned() else { return };
+        let mut state = session.state.lock();
+        if !state.is_on(socket) {
+            return; // the client is back already, on another connection
+        }
         tracing::debug!(%socket, %reason, "disconnected");
-        for channel in &channels {
-            self.context.leave(session.socket.as_ref(), channel);
-            self.context.dev.left(socket, channel, reason);
+        self.sessions.write().remove(socket);
+        state.met = met;
+        if self.may_return(reason) && self.keep(&session, &mut state) {
+            return;
         }
+        // Whoever says that it leaves does so now.
+        let lingers = !matches!(reason, DisconnectReason::ClientNamespaceDisconnect | DisconnectReason::ParseError);
+        self.end(&session, &mut state, &reason, lingers);
     }
 }
 
-/// laravel-echo up to 2.1.5 subscribes again after a reconnect when its *socket* emits `reconnect`, but since version 3
-/// socket.io-client emits that on its manager: such a page would stay deaf. A page that comes back says nothing by itself, so a
-/// silent socket is told `reconnect` once. It does nothing to a page without channels, nor to other clients.
-async fn remind_silent(session: Arc<Session>, hub: Arc<Hub>) {
-    tokio::time::sleep(SILENCE).await;
-    let silent = {
-        let state = session.state.lock();
-        !state.heard && !state.gone
-    };
-    if silent {
-        hub.emit_to(session.socket.as_ref(), &Packet::new("reconnect", &[RawValue::TRUE]));
+/// What clients ask for, read from any JSON. For the fuzzer.
+#[cfg(feature = "fuzzing")]
+pub fn fuzz(input: &[u8]) {
+    let Ok(payload) = serde_json::from_slice::<serde_json::Value>(input) else { return };
+    let limits = crate::config::Limits::default();
+    assert!(request::placeholders(&payload) <= input.len());
+    if let Ok(wanted) = request::Subscription::parse(payload.clone(), &limits) {
+        assert!(wanted.channel.as_str().len() <= limits.channel_name);
     }
-}
-
-/// How long a client may say nothing before it is taken for a page that came back. Longer than the round trip in which a new
-/// page's first `subscribe` arrives.
-const SILENCE: Duration = Duration::from_millis(800);
-
-impl Context {
-    fn subscribe(self: &Arc<Self>, session: &Arc<Session>, wanted: Subscription) {
-        if !wanted.channel.is_guarded() {
-            self.join(session, &wanted.channel, None);
-            return;
-        }
-        {
-            let mut state = session.state.lock();
-            if state.pending >= self.limits.subscriptions_per_socket {
-                drop(state);
-                self.refuse(session.socket.as_ref(), &wanted.channel, "429");
-                return;
-            }
-            state.pending += 1;
-        }
-        let (context, session) = (self.clone(), session.clone());
-        tokio::spawn(async move {
-            let handshake = session.socket.handshake().clone();
-            let ask = Ask { channel: wanted.channel.clone(), handshake, auth: wanted.auth };
-            let verdict = context.authorizer.authorise(ask).await;
-            session.state.lock().pending -= 1;
-            context.decided(&session, &wanted.channel, verdict);
-        });
+    if let Ok(whisper) = request::ClientEvent::parse(payload, &limits) {
+        assert!(whisper.event.len() <= limits.event_name);
     }
-
-    fn decided(&self, session: &Session, channel: &ChannelName, verdict: Verdict) {
-        let (socket, id) = (session.socket.as_ref(), session.socket.id());
-        let status = match verdict {
-            Verdict::Granted(member) => {
-                self.counters.auth_granted.add();
-                self.dev.granted(id, channel);
-                tracing::debug!(socket = %id, %channel, "authorised");
-                if channel.is_presence() && member.is_none() {
-                    self.dev.no_member();
-                    tracing::warn!(socket = %id, %channel, "listens without being a member: Laravel's answer has no channel_data");
-                }
-                self.join(session, channel, member);
-                return;
-            }
-            Verdict::Denied(status, body) => {
-                self.counters.auth_denied.add();
-                self.dev.denied(id, channel, status, &body);
-                tracing::info!(socket = %id, %channel, status, "subscription denied by Laravel");
-                status.to_string()
-            }
-            Verdict::Failed(reason) => {
-                self.counters.auth_failed.add();
-                self.dev.failed(id, channel, &reason);
-                tracing::warn!(socket = %id, %channel, reason, "Laravel could not be asked for a subscription");
-                "0".to_owned()
-            }
-            Verdict::NoQuestion => {
-                self.counters.auth_failed.add();
-                "null".to_owned()
-            }
-        };
-        self.refuse(socket, channel, &status);
-    }
-
-    /// Tells the client that it does not get `channel`; `status` is a JSON value.
-    fn refuse(&self, socket: &dyn Socket, channel: &ChannelName, status: &str) {
-        if let Some(packet) = encode("subscription_error", channel, status.to_owned()) {
-            self.hub.emit_to(socket, &packet);
-        }
-    }
-
-    /// Subscribes the socket, unless it has gone; on a presence channel with its member.
-    fn join(&self, session: &Session, channel: &ChannelName, member: Option<Map<String, Value>>) {
-        let socket = &session.socket;
-        let mut state = session.state.lock();
-        if state.gone {
-            return;
-        }
-        if !state.channels.contains(channel) && state.channels.len() >= self.limits.subscriptions_per_socket {
-            drop(state);
-            tracing::info!(socket = %socket.id(), "refused a subscription: the socket has limits.subscriptionsPerSocket of them");
-            self.refuse(socket.as_ref(), channel, "429");
-            return;
-        }
-        state.channels.insert(channel.clone());
-        let Some(member) = member else {
-            self.hub.subscribe(channel, socket.clone());
-            self.dev.joined(socket.id(), channel);
-            return;
-        };
-        self.presence.with(channel, |members| {
-            self.hub.subscribe(channel, socket.clone());
-            self.dev.joined(socket.id(), channel);
-            let joined = members.join(socket.id(), member);
-            if let Some(packet) = encode("presence:subscribed", channel, Value::Array(joined.here).to_string()) {
-                self.hub.emit_to(socket.as_ref(), &packet);
-            }
-            if let Some(packet) = joined.joining.and_then(|who| encode("presence:joining", channel, who.to_string())) {
-                self.hub.emit(channel.as_str(), &packet, Some(socket.id().as_str()));
-            }
-            self.store.save(channel, members);
-        });
-    }
-
-    fn unsubscribe(&self, session: &Session, channel: &ChannelName) {
-        let mut state = session.state.lock();
-        if state.channels.shift_remove(channel) {
-            self.leave(session.socket.as_ref(), channel);
-        }
-        self.dev.left(session.socket.id(), channel, "unsubscribed");
-    }
-
-    fn leave(&self, socket: &dyn Socket, channel: &ChannelName) {
-        if !channel.is_presence() {
-            self.hub.unsubscribe(channel, socket.id());
-            return;
-        }
-        self.presence.with(channel, |members| {
-            self.hub.unsubscribe(channel, socket.id());
-            let leaving = members.leave(socket.id());
-            if let Some(packet) = leaving.and_then(|who| encode("presence:leaving", channel, who.to_string())) {
-                self.hub.emit(channel.as_str(), &packet, None);
-            }
-            self.store.save(channel, members);
-        });
-    }
-
-    /// Relays a whisper to the other subscribers. Only the three fields it needs are taken from the sender.
-    fn whisper(&self, session: &Session, whisper: &ClientEvent, attachments: Vec<bytes::Bytes>) {
-        let allowed = whisper.event.contains("client-")
-            && whisper.channel.is_guarded()
-            && session.state.lock().channels.contains(&whisper.channel)
-            && request::placeholders(&whisper.data) == attachments.len();
-        if !allowed {
-            self.counters.refused_whispers.add();
-            return;
-        }
-        self.counters.whispers.add();
-        let raw = |json: String| RawValue::from_string(json);
-        if let (Ok(name), Ok(data)) = (raw(quote(whisper.channel.as_str())), raw(whisper.data.to_string())) {
-            let packet = Packet::with_attachments(&whisper.event, &[&name, &data], attachments);
-            self.hub.emit(whisper.channel.as_str(), &packet, Some(session.socket.id().as_str()));
-        }
-    }
-}
-
-/// `[event, channel, json]` as a packet.
-fn encode(event: &str, channel: &ChannelName, json: String) -> Option<Packet> {
-    let name = RawValue::from_string(quote(channel.as_str())).ok()?;
-    let data = RawValue::from_string(json).ok()?;
-    Some(Packet::new(event, &[&name, &data]))
 }

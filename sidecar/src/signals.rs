@@ -7,9 +7,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// What a SIGHUP did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hangup {
-    /// Something was read anew; the process goes on.
+    /// The process goes on, with the configuration that was read or the one before.
     Reloaded,
-    /// There is nothing to read anew: it stops the process, as it stopped laravel-echo-server.
+    /// It stops the process, as it stopped laravel-echo-server.
     Stops,
 }
 
@@ -34,7 +34,7 @@ impl Signals {
         })
     }
 
-    /// Waits for SIGTERM, SIGINT, or a SIGHUP that finds nothing to reload.
+    /// Waits for SIGTERM, SIGINT, or a SIGHUP that stops.
     pub async fn until_stop(mut self, mut on_hangup: impl FnMut() -> Hangup) {
         loop {
             tokio::select! {

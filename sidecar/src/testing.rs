@@ -1,16 +1,19 @@
 //! Stand-ins for unit tests.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use futures_util::future::BoxFuture;
-use http::HeaderMap;
 use parking_lot::Mutex;
 use serde_json::json;
 
 use crate::{
     auth::{Ask, Authorizer, Verdict},
     channel::ChannelName,
-    edge::{EmitError, Generation, Handshake, Packet, Socket, SocketId, Transport},
+    edge::{EmitError, Generation, Handshake, Headers, Packet, Socket, SocketId, Transport},
+    recovery::Trace,
 };
 
 /// A socket that writes down what it is handed.
@@ -18,16 +21,44 @@ pub(crate) struct StubSocket {
     id: SocketId,
     handshake: Handshake,
     packets: Mutex<Vec<Packet>>,
+    pid: Option<String>,
+    trace: Mutex<Trace>,
+    broken: AtomicBool,
 }
 
 impl StubSocket {
     pub(crate) fn new(id: &str) -> Arc<Self> {
-        Self::with_headers(id, HeaderMap::new())
+        let handshake = Handshake { headers: Headers::default(), peer: None, generation: Generation::V4 };
+        Arc::new(Self::whole(id.into(), handshake))
     }
 
-    pub(crate) fn with_headers(id: &str, headers: HeaderMap) -> Arc<Self> {
-        let handshake = Handshake { headers, peer: None, generation: Generation::V4 };
-        Arc::new(Self { id: id.into(), handshake, packets: Mutex::default() })
+    fn whole(id: SocketId, handshake: Handshake) -> Self {
+        let (packets, trace, broken) = Default::default();
+        Self { id, handshake, packets, pid: None, trace, broken }
+    }
+
+    /// One whose client can recover, and has been written this.
+    pub(crate) fn recovering(id: SocketId, pid: &str, trace: Trace) -> Arc<Self> {
+        let handshake = Handshake { headers: Headers::default(), peer: None, generation: Generation::V4 };
+        Arc::new(Self { pid: Some(pid.into()), trace: Mutex::new(trace), ..Self::whole(id, handshake) })
+    }
+
+    /// The packets so far; they are forgotten.
+    pub(crate) fn packets(&self) -> Vec<Packet> {
+        std::mem::take(&mut *self.packets.lock())
+    }
+
+    /// From now on it takes nothing.
+    pub(crate) fn cut(&self) {
+        self.broken.store(true, Relaxed);
+    }
+
+    /// The offset its client would come back with.
+    pub(crate) fn offset(&self) -> Option<String> {
+        let packets = self.packets.lock();
+        let last = packets.iter().rev().find(|packet| packet.number().is_some())?;
+        let args: Vec<serde_json::Value> = serde_json::from_slice(&last.numbered_text()[2..]).ok()?;
+        args.last()?.as_str().map(ToOwned::to_owned)
     }
 
     /// The packets so far, as text; they are forgotten.
@@ -50,12 +81,31 @@ impl Socket for StubSocket {
         Transport::Websocket
     }
 
+    fn pid(&self) -> Option<&str> {
+        self.pid.as_deref()
+    }
+
+    fn trace(&self) -> Trace {
+        self.trace.lock().clone()
+    }
+
     fn emit(&self, packet: &Packet) -> Result<(), EmitError> {
+        let (mut trace, broken) = (self.trace.lock(), self.broken.load(Relaxed));
+        match packet.number() {
+            Some(number) if broken => trace.failed(number),
+            Some(number) => trace.wrote(number),
+            None => {}
+        }
+        if broken {
+            return Err(EmitError::Closed);
+        }
         self.packets.lock().push(packet.clone());
         Ok(())
     }
 
-    fn close(&self) {}
+    fn close(&self) {
+        self.cut();
+    }
 }
 
 pub(crate) fn channel(name: &str) -> ChannelName {
@@ -102,5 +152,9 @@ impl Authorizer for StubLaravel {
             let member = ask.auth.get("user").map(|id| json!({"user_id": id}).as_object().cloned().unwrap());
             Verdict::Granted(member)
         })
+    }
+
+    fn url(&self, _: &Handshake) -> String {
+        "http://laravel.test/broadcasting/auth".into()
     }
 }

@@ -7,9 +7,9 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustecho_sidecar::{
-    config::{Config, TlsConfig},
+    config::{Config, Flavour, Loaded, TlsConfig, Written},
+    reload::Reloader,
     server::Bound,
-    tls::Certificate,
 };
 use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
 use tokio::{
@@ -29,7 +29,8 @@ struct Bench {
     issuer: Issuer<'static, KeyPair>,
     connector: TlsConnector,
     port: u16,
-    certificate: Arc<Certificate>,
+    reloader: Reloader,
+    config: Config,
     stop: oneshot::Sender<()>,
     running: JoinHandle<()>,
 }
@@ -58,14 +59,15 @@ impl Bench {
             grace: Duration::from_secs(1),
             ..Config::default()
         };
-        let bound = Bound::open(config).await.unwrap();
-        let (port, certificate) = (bound.address().unwrap().port(), bound.certificate().unwrap());
+        let bound = Bound::open(config.clone()).await.unwrap();
+        let (port, reloader) = (bound.address().unwrap().port(), bound.reloader());
         let (stop, stopping) = oneshot::channel();
         let running = tokio::spawn(async move {
             let shutdown = async { _ = stopping.await };
             bound.run(shutdown, || {}).await.unwrap();
         });
-        Self { folder, issuer, connector: TlsConnector::from(Arc::new(client)), port, certificate, stop, running }
+        let connector = TlsConnector::from(Arc::new(client));
+        Self { folder, issuer, connector, port, reloader, config, stop, running }
     }
 
     async fn connect(&self, name: &'static str) -> std::io::Result<Connection> {
@@ -140,12 +142,26 @@ async fn a_reload_keeps_open_connections_and_gives_new_ones_the_new_certificate(
     before.get("/", "").await;
     before.until("\r\n\r\nOK").await;
     write(bench.folder.path(), &bench.issuer, "new.test");
-    bench.certificate.reload().unwrap();
+    let read = |tls: &TlsConfig| Loaded {
+        config: Config { tls: Some(tls.clone()), ..bench.config.clone() },
+        file: None,
+        flavour: Flavour::Ours,
+        warnings: Vec::new(),
+        lock: "none".into(),
+        written: Written::default(),
+    };
+    let tls = bench.config.tls.as_ref().unwrap();
+    bench.reloader.apply(&read(tls), &mut Written::default()).unwrap();
     before.get("/", "").await;
     before.until("\r\n\r\nOK").await;
     assert!(bench.connect("old.test").await.is_err());
     let mut after = bench.connect("new.test").await.unwrap();
     after.get("/", "").await;
     after.until("\r\n\r\nOK").await;
+
+    let nowhere = TlsConfig { cert: "/nowhere.pem".into(), ..tls.clone() };
+    let error = bench.reloader.apply(&read(&nowhere), &mut Written::default()).unwrap_err();
+    assert!(error.to_string().contains("sslCertPath: cannot read /nowhere.pem"), "{error}");
+    assert!(bench.connect("new.test").await.is_ok(), "what cannot be used changes nothing");
     bench.stop().await;
 }

@@ -8,7 +8,7 @@ use std::{borrow::Cow, fmt};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::publisher::{Publish, Source};
+use crate::publisher::{Came, Publish, Source};
 
 /// One event as an HTTP client publishes it.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Event {
 
 impl Event {
     /// The event on its way in.
-    pub(super) fn publish(&self) -> Publish<'_> {
+    pub(super) fn publish<'a>(&'a self, trace: &'a str) -> Publish<'a> {
         Publish {
             source: Source::Http,
             id: None,
@@ -31,6 +31,7 @@ impl Event {
             data: &self.data,
             except: self.socket_id.as_deref(),
             came_as: None,
+            came: Came::made(0, trace),
         }
     }
 }

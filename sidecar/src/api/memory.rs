@@ -15,6 +15,11 @@ pub(super) fn usage() -> Value {
     })
 }
 
+/// What is resident, in bytes; none where the system does not say.
+pub(crate) fn resident() -> Option<u64> {
+    bytes(&std::fs::read_to_string("/proc/self/status").ok()?, "VmRSS")
+}
+
 /// A field of Linux' process status, which counts in KiB.
 fn bytes(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;

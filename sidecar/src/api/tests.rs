@@ -43,21 +43,25 @@ impl Bench {
     fn with(config: Config) -> Self {
         let clients = vec![ApiClient { app_id: "app1".into(), key: "key1".into(), secret: None }];
         let limits = Limits { data: 1000, ..Limits::default() };
-        let config = Arc::new(Config { clients, limits: limits.clone(), ..config });
+        let config = Live::from(Config { clients, limits, ..config });
         let counters = Arc::new(Counters::default());
         let (hub, presence) = (Arc::new(Hub::new(counters.clone())), Arc::new(Presence::default()));
         let (store, dev): (Arc<dyn Store>, _) = (Arc::new(Memory), DevLog::new(false));
-        let publisher = Arc::new(Publisher::new(hub.clone(), limits.clone(), counters.clone(), dev));
+        let publisher = Arc::new(Publisher::new(hub.clone(), limits, counters.clone(), dev));
         let clients = Arc::new(Clients::new(Arc::new(Context {
             hub: hub.clone(),
             presence: presence.clone(),
             store: store.clone(),
             authorizer: Arc::new(StubLaravel),
-            limits,
+            cluster: None,
+            settings: limits.into(),
+            lingering: crate::session::Lingering::new(std::time::Duration::ZERO),
+            refusals: Arc::new(crate::bounds::Refusals::new(counters.clone())),
             counters,
             dev,
+            tail: Arc::default(),
         })));
-        Self { api: Api::new(Parts { config, hub, presence, store, clients, publisher }) }
+        Self { api: Api::new(Parts { config, hub, presence, store, cluster: None, clients, publisher }) }
     }
 
     async fn send(&self, request: http::request::Builder, body: &str) -> Answer {
@@ -281,4 +285,20 @@ async fn without_the_http_source_events_do_not_exist() {
     assert_eq!(bench.post(r#"{"channel":"x","name":"E","data":1}"#).await.status, 404);
     assert_eq!(bench.ask("OPTIONS", "/apps/app1/events").await.status, 404);
     assert_eq!(bench.get("/status").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_publish_may_belong_to_a_trace() {
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let bench = Bench::new();
+    let mut watcher = bench.api.parts.publisher.tail().watch();
+    for (sent, told) in [(PARENT.to_owned(), Some(PARENT)), ("0".repeat(70_000), None)] {
+        let request =
+            Request::builder().method("POST").uri("/apps/app1/events?auth_key=key1").header("traceparent", sent);
+        let answer = bench.send(request, r#"{"channel":"a","name":"E","data":"1"}"#).await;
+        assert_eq!(answer.status, 200);
+        let crate::tail::Heard::Fact(fact) = watcher.next().await else { panic!("missed") };
+        let crate::tail::Fact::Event(road) = &*fact else { panic!("{fact:?}") };
+        assert_eq!(road.trace.as_deref(), told);
+    }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::Value;
 
-use crate::edge::Handshake;
+use crate::{config::AuthHeaders, edge::Handshake};
 
 /// `auth.headers` as name and text.
 pub(super) type FromClient = Vec<(String, String)>;
@@ -41,8 +41,9 @@ fn is_reserved(name: &HeaderName) -> bool {
         "client-ip",
         "true-client-ip",
     ];
-    let name = name.as_str();
-    RESERVED.contains(&name) || name.starts_with("x-forwarded-") || name.starts_with("cf-")
+    // PHP has one name for both: `X_Forwarded_For` is `HTTP_X_FORWARDED_FOR` as well, where the server lets it through.
+    let name = name.as_str().replace('_', "-");
+    RESERVED.contains(&name.as_str()) || name.starts_with("x-forwarded-") || name.starts_with("cf-")
 }
 
 /// Reads `auth.headers` of a subscribe request. Numbers and booleans become text, lists are joined; what has no text is left out.
@@ -66,6 +67,13 @@ pub(super) fn from_client(auth: &Value) -> Result<FromClient, NoHeaders> {
         }
         Some(_) => Err(NoHeaders),
     }
+}
+
+/// Those that may go to Laravel, and the names of the others. What is no header's name stays, and is an error later on.
+pub(super) fn allowed(from_client: FromClient, allow: &AuthHeaders) -> (FromClient, Vec<String>) {
+    let may_go = |name: &str| HeaderName::try_from(name).map_or(true, |name| is_reserved(&name) || allow.allows(&name));
+    let (kept, others): (FromClient, FromClient) = from_client.into_iter().partition(|(name, _)| may_go(name));
+    (kept, others.into_iter().map(|(name, _)| name).collect())
 }
 
 /// All headers of the question. `forward`: tell the visitor's address and browser as well.
@@ -93,7 +101,7 @@ pub(super) fn build(
         }
     }
     if !headers.contains_key(header::COOKIE)
-        && let Some(cookie) = handshake.headers.get(header::COOKIE).cloned().or(weak_cookie)
+        && let Some(cookie) = handshake.headers.get(header::COOKIE).or(weak_cookie)
     {
         headers.insert(header::COOKIE, cookie);
     }
@@ -101,7 +109,7 @@ pub(super) fn build(
         if !headers.contains_key(header::USER_AGENT)
             && let Some(agent) = handshake.headers.get(header::USER_AGENT)
         {
-            headers.insert(header::USER_AGENT, agent.clone());
+            headers.insert(header::USER_AGENT, agent);
         }
         if let Some(chain) = forwarded_for(handshake, peer) {
             headers.insert("x-forwarded-for", chain);
@@ -114,7 +122,8 @@ pub(super) fn build(
 
 /// `X-Forwarded-For` as a proxy writes it: what the proxy before us said, and our own peer.
 fn forwarded_for(handshake: &Handshake, peer: Option<IpAddr>) -> Option<HeaderValue> {
-    let before = handshake.headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
+    let before = handshake.headers.get("x-forwarded-for");
+    let before = before.as_ref().and_then(|value| value.to_str().ok());
     let chain = match (before, peer) {
         (Some(before), Some(peer)) => format!("{before}, {peer}"),
         (Some(before), None) => before.to_owned(),
@@ -135,7 +144,8 @@ mod tests {
         if let Some(cookie) = cookie {
             headers.insert("cookie", cookie.parse().unwrap());
         }
-        let handshake = Handshake { headers, peer: Some([10, 0, 0, 9].into()), generation: Generation::V3 };
+        let handshake =
+            Handshake { headers: (&headers).into(), peer: Some([10, 0, 0, 9].into()), generation: Generation::V3 };
         build(from_client(auth).unwrap(), &handshake, None)
     }
 
@@ -150,11 +160,26 @@ mod tests {
     #[test]
     fn a_client_cannot_choose_host_method_or_address() {
         let auth = json!({"headers": {"Host": "evil", "X-Forwarded-Host": "evil", "X-HTTP-Method-Override": "DELETE",
-            "Content-Length": "0", "Transfer-Encoding": "chunked", "Authorization": "Bearer t", "X-Requested-With": "no"}});
+            "X_Forwarded_For": "10.0.0.1", "X_HTTP_Method_Override": "DELETE", "Content-Length": "0", "Transfer-Encoding": "chunked", "Authorization": "Bearer t", "X-Requested-With": "no"}});
         let headers = built(&auth, None).unwrap();
         assert_eq!(headers["authorization"], "Bearer t");
         assert_eq!(headers["x-requested-with"], "XMLHttpRequest");
         assert_eq!(headers.len(), 3, "{headers:?}");
+    }
+
+    #[test]
+    fn only_listed_headers_reach_laravel_and_the_others_are_named() {
+        let auth =
+            json!({"headers": {"authorization": "t", "X-CSRF-TOKEN": "c", "X-Tenant": "7", "X-Admin": "1", "X Y": ""}});
+        let (kept, left_out) = allowed(from_client(&auth).unwrap(), &AuthHeaders::default());
+        let kept: Vec<_> = kept.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(
+            (kept, left_out),
+            (vec!["authorization", "X-CSRF-TOKEN", "X Y"], vec!["X-Tenant".into(), "X-Admin".into()])
+        );
+        let one = AuthHeaders::Only(vec!["x-tenant".parse().unwrap()]);
+        assert_eq!(allowed(from_client(&auth).unwrap(), &one).0.len(), 2);
+        assert_eq!(allowed(from_client(&auth).unwrap(), &AuthHeaders::Any).1.len(), 0);
     }
 
     #[test]
@@ -172,7 +197,8 @@ mod tests {
     fn the_visitors_address_is_added_to_what_a_proxy_said() {
         let mut headers = HeaderMap::new();
         headers.insert("x-forwarded-for", "1.2.3.4".parse().unwrap());
-        let handshake = Handshake { headers, peer: Some([10, 0, 0, 9].into()), generation: Generation::V4 };
+        let handshake =
+            Handshake { headers: (&headers).into(), peer: Some([10, 0, 0, 9].into()), generation: Generation::V4 };
         let built = build(Vec::new(), &handshake, Some(handshake.peer)).unwrap();
         assert_eq!(built["x-forwarded-for"], "1.2.3.4, 10.0.0.9");
     }

@@ -2,15 +2,34 @@
 
 use std::process::ExitCode;
 
-use super::outcome::refuse;
+use serde_json::{Map, Value, json};
+
+use super::{
+    outcome::{USAGE, refuse},
+    remote::or_the_services,
+};
 use crate::{
-    config::{Config, Database, Environment, Loaded, Place, load},
+    config::{Config, ConfigError, Database, Environment, Loaded, Place, load},
     console,
 };
 
 /// Always says everything, whatever the file is called.
-pub(super) fn run(place: &Place) -> ExitCode {
-    match load(place, Environment::of_process()) {
+pub(super) fn run(place: &Place, json: bool) -> ExitCode {
+    match load(&or_the_services(place), Environment::of_process()) {
+        Ok(loaded) if json => {
+            let means: Map<String, Value> =
+                rows(&loaded).into_iter().map(|(name, value)| (key(name), value.into())).collect();
+            console::say(&json!({"usable": true, "warnings": loaded.warnings, "means": means}).to_string());
+            ExitCode::SUCCESS
+        }
+        Err(error) if json => {
+            let problems = match &error {
+                ConfigError::Invalid(problems) => problems.iter().map(ToString::to_string).collect(),
+                other => vec![other.to_string()],
+            };
+            console::say(&json!({"usable": false, "problems": problems}).to_string());
+            USAGE.into()
+        }
         Ok(loaded) => {
             for warning in &loaded.warnings {
                 console::warning(&format!("Warning: {warning}"));
@@ -20,30 +39,50 @@ pub(super) fn run(place: &Place) -> ExitCode {
             }
             ExitCode::SUCCESS
         }
-        Err(error) => refuse(&error),
+        Err(error) => refuse(&error, false),
     }
 }
 
+/// `Serves on` as `servesOn`.
+fn key(name: &str) -> String {
+    let words = name.split(' ').enumerate().map(|(at, word)| {
+        let (first, rest) = word.split_at(1);
+        if at == 0 { word.to_lowercase() } else { format!("{}{rest}", first.to_uppercase()) }
+    });
+    words.collect()
+}
+
 fn summary(loaded: &Loaded) -> Vec<String> {
+    let rows = rows(loaded).into_iter().map(|(name, value)| format!("{name:<17} {value}"));
+    rows.chain(["The configuration is usable.".to_owned()]).collect()
+}
+
+fn rows(loaded: &Loaded) -> [(&'static str, String); 9] {
     let config = &loaded.config;
     let from = loaded.file.as_ref().map_or_else(|| "the environment".into(), |file| file.display().to_string());
-    let rows = [
+    [
         ("Configuration", from),
         ("Serves on", address(config)),
+        ("Admin listener", admin(config)),
         ("Events from", sources(config)),
         ("Asks Laravel at", format!("{} ({})", config.auth_hosts.join(", "), config.auth_endpoint)),
         ("Presence members", members(config)),
         ("Redis", redis(config)),
         ("API clients", clients(config)),
         ("Lock file", loaded.lock.display().to_string()),
-    ];
-    let rows = rows.into_iter().map(|(name, value)| format!("{name:<17} {value}"));
-    rows.chain(["The configuration is usable.".to_owned()]).collect()
+    ]
 }
 
 fn address(config: &Config) -> String {
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     format!("{scheme}, {} port {}", config.host.as_deref().unwrap_or("every address,"), config.port)
+}
+
+/// Console, metrics, and what `status` and `tail` ask.
+fn admin(config: &Config) -> String {
+    let Some(admin) = &config.admin else { return "off; \"admin\": 6002 turns it on".into() };
+    let key = if admin.key.is_some() { ", with admin.key" } else { "" };
+    format!("{}{key}", admin.address())
 }
 
 fn sources(config: &Config) -> String {

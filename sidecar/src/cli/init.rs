@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{
     clients::{new_client, with_tabs},
     interview::{Interview, at_standard_input},
-    outcome::FAILED,
+    outcome::{Audience, FAILED},
 };
 use crate::{
     config::{Flavour, OLD_FILE, OUR_FILE},
@@ -31,6 +31,9 @@ pub(super) struct InitArgs {
     /// Replace the file if it exists
     #[arg(long)]
     force: bool,
+    /// Print JSON
+    #[arg(long, requires = "yes")]
+    json: bool,
     /// Development mode
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL",
         hide_possible_values = true)]
@@ -105,6 +108,11 @@ pub(super) fn run(arguments: &InitArgs, here: &Path) -> ExitCode {
         false => interview(arguments, at_standard_input().as_mut(), here),
     };
     match done.and_then(|answers| save(&answers, here).map(|()| answers)) {
+        Ok(answers) if arguments.json => {
+            let client = answers.client.as_ref().map(|(id, key)| json!({"appId": id, "key": key}));
+            console::say(&json!({"file": here.join(&answers.file), "client": client}).to_string());
+            ExitCode::SUCCESS
+        }
         Ok(answers) => {
             if let Some((id, key)) = &answers.client {
                 console::say(&format!("appId: {id}"));
@@ -114,8 +122,8 @@ pub(super) fn run(arguments: &InitArgs, here: &Path) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            console::tell(&format!("Error: {error}"));
-            FAILED.into()
+            let audience = if arguments.json { Audience::Program } else { Audience::Anybody };
+            audience.fail("", &error.to_string(), FAILED)
         }
     }
 }

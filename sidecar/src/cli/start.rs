@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, IsTerminal},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
@@ -12,9 +12,10 @@ use super::{
     outcome::{Audience, FAILED, refuse},
 };
 use crate::{
-    config::{Config, ConfigError, Environment, Flavour, Loaded, Place, load},
+    config::{Config, ConfigError, Environment, Flavour, Loaded, Place, SYSTEM_FILE, Written, load, lock_beside},
     console::{self, DevMode},
     lock::{self, Holder, LockError, LockFile},
+    server::Before,
 };
 
 /// Everything a server needs to be opened.
@@ -26,12 +27,43 @@ pub struct Prepared {
     pub flavour: Flavour,
     /// To be kept as long as the server runs; none where the folder cannot be written.
     pub lock: Option<LockFile>,
+    /// How the settings are written.
+    pub written: Written,
+    /// The server to take over from, when one runs and may run a little longer.
+    pub predecessor: Option<Predecessor>,
+    /// A server was told to end, and has.
+    pub replaced: bool,
+}
+
+impl Prepared {
+    /// Who served before.
+    pub fn before(&self) -> Before {
+        match &self.predecessor {
+            Some(running) => Before::Running(running.pid),
+            None if self.replaced => Before::Ended,
+            None => Before::Nobody,
+        }
+    }
+}
+
+/// A running server whose place this one takes.
+#[derive(Debug)]
+pub struct Predecessor {
+    /// Its process.
+    pub pid: rustix::process::Pid,
+    /// Its lock file.
+    pub lock: PathBuf,
 }
 
 impl StartArgs {
     /// `--dev`; to be without it says nothing.
     pub(super) fn wants_dev(&self) -> bool {
         self.dev == Some(true) && !self.no_dev
+    }
+
+    /// `--json`.
+    pub fn wants_json(&self) -> bool {
+        self.json
     }
 }
 
@@ -41,20 +73,40 @@ impl StartArgs {
 /// The exit status, when there is nothing to serve; what was wrong has been said.
 pub fn prepare(arguments: &StartArgs) -> Result<Prepared, ExitCode> {
     let place = arguments.place.place(super::here());
-    let audience = Audience::of(&place);
-    let mut loaded = load(&place, Environment::of_process()).map_err(|error| not_loaded(&error, audience))?;
-    loaded.config.dev_mode |= arguments.wants_dev();
-    let lock = take_lock(&loaded, arguments.force == Some(true), audience)?;
+    let audience = Audience::of(&place, arguments.json);
+    let loaded = read(arguments).map_err(|error| not_loaded(&error, audience))?;
+    let force = arguments.force == Some(true);
+    let predecessor = if force { predecessor(&loaded) } else { None };
+    let replaced = force && predecessor.is_none() && matches!(lock::holder(&loaded.lock), Holder::Running(_));
+    let lock = match predecessor {
+        Some(_) => None, // taken once the ports are had
+        None => take_lock(&loaded, force, audience)?,
+    };
     for warning in &loaded.warnings {
         console::tell(&format!("Warning: {warning}"));
     }
-    console::banner(loaded.flavour);
-    console::starting(DevMode::from(loaded.config.dev_mode));
-    Ok(Prepared { config: loaded.config, flavour: loaded.flavour, lock })
+    if !arguments.json {
+        console::banner(loaded.flavour);
+        console::starting(DevMode::from(loaded.config.dev_mode));
+    }
+    let Loaded { config, flavour, written, .. } = loaded;
+    Ok(Prepared { config, flavour, lock, written, predecessor, replaced })
+}
+
+/// Reads the configuration that `start` was given.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn read(arguments: &StartArgs) -> Result<Loaded, ConfigError> {
+    let mut loaded = load(&arguments.place.place(super::here()), Environment::of_process())?;
+    // Whoever reads JSON has the same facts in the log.
+    loaded.config.dev_mode = !arguments.json && (loaded.config.dev_mode || arguments.wants_dev());
+    Ok(loaded)
 }
 
 fn not_loaded(error: &ConfigError, audience: Audience) -> ExitCode {
     match (error, audience) {
+        (_, Audience::Program) => refuse(error, true),
         // Scripts look for this line, whoever runs them and whatever the file is called.
         (ConfigError::Missing(_), _) => {
             console::error("Error: The config file could not be found.");
@@ -75,7 +127,18 @@ fn not_loaded(error: &ConfigError, audience: Audience) -> ExitCode {
             console::error("SSL paths are missing in server config.");
             ExitCode::SUCCESS
         }
-        _ => refuse(error),
+        _ => refuse(error, false),
+    }
+}
+
+/// With `reusePort` the server that runs goes on until this one has the ports.
+fn predecessor(loaded: &Loaded) -> Option<Predecessor> {
+    match lock::holder(&loaded.lock) {
+        // laravel-echo-server takes no such lock, and shares no port.
+        Holder::Running(pid) if loaded.config.reuse_port && lock::is_locked(&loaded.lock) => {
+            Some(Predecessor { pid, lock: loaded.lock.clone() })
+        }
+        _ => None,
     }
 }
 
@@ -84,8 +147,10 @@ fn take_lock(loaded: &Loaded, force: bool, audience: Audience) -> Result<Option<
         "There is already a server running! Use the option '--force' to stop it and start another one.";
     match lock::holder(&loaded.lock) {
         Holder::Absent | Holder::Stale(_) => {}
-        Holder::Unreadable => console::error("Error: There was a problem reading the existing lock file."),
-        Holder::Running(pid) if force => replace(pid, loaded.config.grace)?,
+        Holder::Unreadable => {
+            audience.warn("Error: There was a problem reading the existing lock file.", console::error);
+        }
+        Holder::Running(pid) if force => replace(pid, loaded.config.grace, audience)?,
         Holder::Running(pid) => {
             let full = format!("{RUNNING}\n{} names process {}.", loaded.lock.display(), pid.as_raw_nonzero());
             return Err(audience.fail(&format!("Error: {RUNNING}"), &full, FAILED));
@@ -112,23 +177,27 @@ fn may_do_without(error: &io::Error) -> bool {
 }
 
 /// Stops the server that runs and waits for it: its port and its lock file must be free.
-fn replace(pid: rustix::process::Pid, grace: Duration) -> Result<(), ExitCode> {
+fn replace(pid: rustix::process::Pid, grace: Duration, audience: Audience) -> Result<(), ExitCode> {
     const BEYOND_GRACE: Duration = Duration::from_secs(5);
     let number = pid.as_raw_nonzero();
-    console::warning(&format!("Warning: Closing process {number} because you used the '--force' option."));
+    let closing = format!("Warning: Closing process {number} because you used the '--force' option.");
+    audience.warn(&closing, console::warning);
     // It may have ended by itself meanwhile; the wait tells.
     let refused = lock::terminate(pid).err();
     if lock::wait_for_end(pid, grace + BEYOND_GRACE) {
         return Ok(());
     }
     let reason = refused.map_or_else(|| "it did not stop in time".to_owned(), |error| error.to_string());
-    console::tell(&format!("Error: process {number} still runs ({reason}); stop it by hand and start again."));
-    Err(FAILED.into())
+    let full = format!("process {number} still runs ({reason}); stop it by hand and start again.");
+    let audience = if audience == Audience::Program { audience } else { Audience::Anybody };
+    Err(audience.fail("", &full, FAILED))
 }
 
 impl Place {
-    /// The lock files that may belong to it, the most likely first.
+    /// The lock files that may belong to it, the most likely first. The machine's own only where no folder has a file.
     pub(super) fn lock_files(&self) -> Vec<PathBuf> {
-        self.candidates().iter().map(|file| crate::config::lock_beside(file)).collect()
+        let found = self.found();
+        let belongs = |file: &&PathBuf| **file != *Path::new(SYSTEM_FILE) || found.as_ref() == Some(*file);
+        self.candidates().iter().filter(belongs).map(|file| lock_beside(file)).collect()
     }
 }

@@ -1,20 +1,21 @@
 //! Settings → [`Config`], one function for each thing that is more than a value.
 
-use std::{ops::RangeInclusive, path::Path};
+use std::{ops::RangeInclusive, path::Path, time::Duration};
 
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
+use tracing_subscriber::EnvFilter;
 
 use super::{
-    ApiClient, ApiCors, Config, Database, EdgeKind, Flavour, Limits,
+    ApiClient, ApiCors, Config, Database, EdgeKind, Flavour, LogFormat, admin, cluster, limits, otel,
     reader::{Reader, Setting, as_boolean},
-    redis, socketio, tls, unix_socket,
+    recovery, redis, socketio, spool, tls, unix_socket, visitors,
 };
 
 const AUTH_TIMEOUT_MS: RangeInclusive<u64> = 1..=600_000;
+const PRESENCE_GRACE_MS: RangeInclusive<u64> = 0..=60_000;
 const GRACE_MS: RangeInclusive<u64> = 0..=600_000;
-/// No limit is ever meant to be larger, in bytes or in pieces.
-const LARGEST_LIMIT: u64 = 1024 * 1024 * 1024;
+const COALESCE_MS: RangeInclusive<u64> = 0..=1_000;
 
 /// What the outside has to say besides the settings.
 pub(super) struct Surroundings<'a> {
@@ -30,7 +31,15 @@ pub(super) fn build(reader: &mut Reader<'_>, around: &Surroundings<'_>) -> Confi
     let host = reader.text("host");
     let (http_source, redis_source) = sources(reader, around.flavour);
     let is_ours = around.flavour == Flavour::Ours;
+    let unix_socket = unix_socket::read(reader, around);
+    let spool = unix_socket.as_ref().and_then(|unix| spool::read(reader, around, &unix.path));
+    let edge = edge(reader).unwrap_or(default.edge);
+    let beside = spool.as_ref().zip(unix_socket.as_ref().map(|unix| unix.path.as_path()));
+    let port = port(reader).unwrap_or(default.port);
+    let redis = redis::read(reader);
     Config {
+        recovery: recovery::read(reader, around, &recovery::Beside { edge, port, spool: beside }),
+        spool,
         auth_keep_alive: reader.boolean("authKeepAlive", is_ours),
         auth_forward_client: reader.boolean("authForwardClient", is_ours),
         auth_check_body: reader.boolean("authCheckBody", is_ours),
@@ -38,22 +47,35 @@ pub(super) fn build(reader: &mut Reader<'_>, around: &Surroundings<'_>) -> Confi
         auth_endpoint: reader.text("authEndpoint").unwrap_or(default.auth_endpoint),
         auth_timeout: reader.millis("authTimeoutMs", AUTH_TIMEOUT_MS, default.auth_timeout),
         auth_verify_tls: reader.boolean("authVerifyTls", default.auth_verify_tls),
+        visitors: visitors::read(reader, around.flavour),
         clients: clients(reader),
         database: database(reader, around),
-        redis: redis::read(reader),
+        cluster: cluster::read(reader, &redis),
+        redis,
         publish_presence: only_true(reader, "databaseConfig.publishPresence", &Value::Bool(true)),
         dev_mode: dev_mode(reader),
         host,
-        port: port(reader).unwrap_or(default.port),
+        port,
         tls: tls::read(reader),
         socketio: socketio::read(reader),
         http_source,
         redis_source,
         api_cors: cors(reader),
         headers: headers(reader),
-        unix_socket: unix_socket::read(reader, around),
-        edge: edge(reader).unwrap_or(default.edge),
-        limits: limits(reader),
+        unix_socket,
+        reuse_port: reader.boolean("reusePort", default.reuse_port),
+        admin: admin::read(reader, around),
+        otel: otel::read(reader),
+        log_format: log_format(reader, around.flavour),
+        log_level: log_level(reader),
+        edge,
+        presence_grace: reader.millis(
+            "presenceGraceMs",
+            PRESENCE_GRACE_MS,
+            if is_ours { default.presence_grace } else { Duration::ZERO },
+        ),
+        limits: limits::read(reader, around.flavour),
+        coalesce: reader.millis("coalesceMs", COALESCE_MS, default.coalesce),
         grace: reader.millis("graceMs", GRACE_MS, default.grace),
     }
 }
@@ -246,23 +268,36 @@ fn edge(reader: &mut Reader<'_>) -> Option<EdgeKind> {
     }
 }
 
-fn limits(reader: &mut Reader<'_>) -> Limits {
-    let default = Limits::default();
-    let mut limit = |name: &str, default: usize| {
-        let number = reader.number(&format!("limits.{name}"), 1..=LARGEST_LIMIT, default as u64);
-        usize::try_from(number).unwrap_or(default)
+/// laravel-echo-server's log was always for people: whoever reads its files shall go on to.
+fn log_format(reader: &mut Reader<'_>, flavour: Flavour) -> LogFormat {
+    let default = match flavour {
+        Flavour::Ours => LogFormat::Auto,
+        Flavour::LaravelEchoServer => LogFormat::Text,
     };
-    Limits {
-        channel_name: limit("channelNameBytes", default.channel_name),
-        event_name: limit("eventNameBytes", default.event_name),
-        data: limit("dataBytes", default.data),
-        channels_per_event: limit("channelsPerEvent", default.channels_per_event),
-        subscriptions_per_socket: limit("subscriptionsPerSocket", default.subscriptions_per_socket),
-        queue_per_socket: limit("queueBytesPerSocket", default.queue_per_socket),
-        auth_in_flight: limit("authInFlight", default.auth_in_flight),
-        auth_queued: limit("authQueued", default.auth_queued),
-        auth_response: limit("authResponseBytes", default.auth_response),
+    let Some(setting) = reader.setting("logFormat") else { return default };
+    match setting.value.as_str() {
+        Some("auto") => LogFormat::Auto,
+        Some("text") => LogFormat::Text,
+        Some("json") => LogFormat::Json,
+        _ => {
+            reader.wrong(&setting, "\"auto\", \"text\" or \"json\"");
+            default
+        }
     }
+}
+
+/// Directives of tracing-subscriber, as in `RUSTECHO_LOG`.
+fn log_level(reader: &mut Reader<'_>) -> Option<String> {
+    let setting = reader.setting("logLevel")?;
+    let text = reader.as_text(&setting)?;
+    if EnvFilter::try_new(&text).is_err() {
+        reader.wrong(
+            &setting,
+            "\"error\", \"warn\", \"info\", \"debug\" or \"trace\", or such as \"info,rustecho_sidecar::auth=debug\"",
+        );
+        return None;
+    }
+    Some(text)
 }
 
 /// Whether a setting that is only looked at is more than its default.

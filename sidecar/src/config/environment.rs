@@ -44,7 +44,8 @@ impl Environment {
     pub(super) fn setting(&self, key: &Key) -> Option<(String, String)> {
         let ours = key.env.map(|name| format!("{PREFIX}{name}"));
         let old = key.old_env.map(|name| format!("{OLD_PREFIX}{name}"));
-        [ours, old].into_iter().flatten().find_map(|name| Some((self.value(&name)?, name)))
+        let shared = key.shared_env.map(ToOwned::to_owned);
+        [ours, shared, old].into_iter().flatten().find_map(|name| Some((self.value(&name)?, name)))
     }
 
     /// Empty counts as not set. `${NAME}` anywhere in the value makes it, whole, the value of `NAME`.
@@ -76,7 +77,8 @@ impl Environment {
 pub(super) fn names(key: &keys::Key) -> Vec<String> {
     let ours = key.env.map(|name| format!("{PREFIX}{name}"));
     let old = key.old_env.map(|name| format!("{OLD_PREFIX}{name}"));
-    ours.into_iter().chain(old).collect()
+    let shared = key.shared_env.map(ToOwned::to_owned);
+    ours.into_iter().chain(shared).chain(old).collect()
 }
 
 #[cfg(test)]

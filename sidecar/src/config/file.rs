@@ -13,6 +13,10 @@ use super::problem::ConfigError;
 pub const OUR_FILE: &str = "rustecho.json";
 /// The file name of laravel-echo-server.
 pub const OLD_FILE: &str = "laravel-echo-server.json";
+/// The machine's own configuration, as the Debian package installs it.
+pub const SYSTEM_FILE: &str = "/etc/rustecho/rustecho.json";
+/// The working directory of the service that is installed: a file in it goes before the machine's own.
+pub const SERVICE_FOLDER: &str = "/var/lib/rustecho";
 /// A configuration larger than this, in bytes, is somebody's mistake.
 const LARGEST: u64 = 1024 * 1024;
 
@@ -54,9 +58,10 @@ impl Place {
 
     /// The files that may be meant, the most likely first; never empty.
     pub fn candidates(&self) -> Vec<PathBuf> {
-        match &self.config {
-            Some(named) => vec![self.folder().join(named)],
-            None => vec![self.folder().join(OUR_FILE), self.folder().join(OLD_FILE)],
+        match (&self.config, &self.dir) {
+            (Some(named), _) => vec![self.folder().join(named)],
+            (None, Some(_)) => vec![self.folder().join(OUR_FILE), self.folder().join(OLD_FILE)],
+            (None, None) => vec![self.folder().join(OUR_FILE), self.folder().join(OLD_FILE), SYSTEM_FILE.into()],
         }
     }
 
@@ -80,15 +85,33 @@ pub fn read(path: &Path) -> Result<Map<String, Value>, ConfigError> {
     parse(path, &fs::read(path).map_err(unreadable)?)
 }
 
-fn parse(path: &Path, text: &[u8]) -> Result<Map<String, Value>, ConfigError> {
+pub(super) fn parse(path: &Path, text: &[u8]) -> Result<Map<String, Value>, ConfigError> {
     let not_json = |line, column, expected: String| ConfigError::NotJson { path: path.into(), line, column, expected };
     // Windows editors put a byte order mark in front.
-    let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
-    match serde_json::from_slice(text) {
+    let text = without_comments(text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text));
+    match serde_json::from_slice(&text) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err(not_json(1, 1, "expected an object: `{ … }`".into())),
         Err(error) => Err(not_json(error.line(), error.column(), expected(&error))),
     }
+}
+
+/// Spaces in the place of comments and of a comma before a closing bracket: lines and columns stay as they are.
+pub(crate) fn without_comments(text: &[u8]) -> Vec<u8> {
+    let mut plain = text.to_vec();
+    if json_strip_comments::strip_slice(&mut plain).is_err()
+        // A lone `/`, which is the last that was taken out: the parser says where it stands.
+        && let Some(at) = (0..text.len()).rev().find(|at| text.get(*at) != plain.get(*at))
+    {
+        plain.splice(at..=at, [b'/']);
+    }
+    // Those inside of a comment were taken out with it.
+    for (byte, original) in plain.iter_mut().zip(text) {
+        if *original == b'\n' {
+            *byte = b'\n';
+        }
+    }
+    plain
 }
 
 /// The parser's words without the place, which is said already, and with a hint for what people really do wrong.
@@ -119,7 +142,7 @@ mod tests {
 
     #[test]
     fn looks_where_the_old_server_looked() {
-        assert_eq!(place(None, None), ["/w/rustecho.json", "/w/laravel-echo-server.json"]);
+        assert_eq!(place(None, None), ["/w/rustecho.json", "/w/laravel-echo-server.json", SYSTEM_FILE]);
         assert_eq!(place(Some("sub"), None), ["/w/sub/rustecho.json", "/w/sub/laravel-echo-server.json"]);
         assert_eq!(place(Some("sub"), Some("my.json")), ["/w/sub/my.json"]);
         assert_eq!(place(Some("/d"), Some("my.json")), ["/d/my.json"]);
@@ -135,9 +158,10 @@ mod tests {
 
     #[test]
     fn says_where_the_file_is_broken() {
-        let cases: [(&[u8], &str); 9] = [
+        let cases: [(&[u8], &str); 10] = [
             (b"{ nope", "f.json:1:3: not valid JSON: expected a key in double quotes"),
-            (b"{\n\"a\": 1,\n}", "f.json:3:1: not valid JSON: expected another entry after the comma, or no comma"),
+            (b"{\n\"a\": 1,,\n}", "f.json:2:8: not valid JSON: expected a key in double quotes"),
+            (b"// eins\n/* zwei\n */ {\"a\": / 1}", "f.json:3:11: not valid JSON: expected a value (text"),
             (b"{\"a\": 1 \"b\": 2}", "f.json:1:9: not valid JSON: expected `,` or `}`"),
             (b"{\"a\": x}", "f.json:1:7: not valid JSON: expected a value (text"),
             (b"{\"a\": 1", "f.json:1:7: not valid JSON: expected `,` or `}`; the file ends here"),
@@ -153,6 +177,15 @@ mod tests {
         assert!(parse(Path::new("f.json"), b"\xEF\xBB\xBF{}").is_ok());
         let deep = parse(Path::new("f.json"), "[".repeat(100_000).as_bytes()).unwrap_err().to_string();
         assert!(deep.contains("recursion limit"), "{deep}");
+    }
+
+    #[test]
+    fn comments_and_a_last_comma_are_no_fault() {
+        let text =
+            b"// one\n{ # two\n\"a\": \"// no /* comment # at all\", /* three\n */ \"b\": [1, // four\n],\n} // five";
+        let map = parse(Path::new("f.json"), text).unwrap();
+        assert_eq!(Value::Object(map), serde_json::json!({"a": "// no /* comment # at all", "b": [1]}));
+        assert!(parse(Path::new("f.json"), b"{} /* never closed").is_ok());
     }
 
     #[test]

@@ -9,12 +9,16 @@ pub struct Key {
     pub env: Option<&'static str>,
     /// Its variable of laravel-echo-server after [`OLD_PREFIX`].
     pub old_env: Option<&'static str>,
+    /// A variable that other programs know as well, with its whole name.
+    pub shared_env: Option<&'static str>,
     /// What holds without it, as JSON; empty when there is nothing to show.
     pub default: &'static str,
     /// What it is for, its unit and its bounds, for the reference.
     pub meaning: &'static str,
     /// Whether its value must never be shown.
     pub secret: bool,
+    /// Whether SIGHUP brings a change of it into force; else a restart does.
+    pub live: bool,
 }
 
 /// In front of every variable of ours.
@@ -23,20 +27,24 @@ pub const PREFIX: &str = "RUSTECHO_";
 pub const OLD_PREFIX: &str = "LARAVEL_ECHO_SERVER_";
 
 /// Variables after [`PREFIX`] that belong to the Laravel package and to logging; a shared `.env` has them.
-pub const NOT_SETTINGS: [&str; 13] = [
+pub const NOT_SETTINGS: [&str; 17] = [
     "SOCKET",
     "TRANSPORT",
     "TIMEOUT_MS",
     "ACK",
+    "ON_FAILURE",
+    "REDIS_CONNECTION",
+    "BREAKER_MS",
+    "SPOOL_MAX_BYTES",
     "AUTH_ENABLED",
     "AUTH_MIDDLEWARE",
     "AUTH_CHANNELS",
     "API_URL",
     "API_KEY",
     "LOG",
-    "LOG_FORMAT",
     "CONNECTION",
     "BIN",
+    "HEALTH_UP",
 ];
 
 /// Options of Socket.IO that are known and have no counterpart are named in one warning; so are those of ioredis.
@@ -67,12 +75,12 @@ pub fn names_below(path: &str) -> Vec<&'static str> {
 }
 
 const fn key(path: &'static str, env: &'static str, default: &'static str, meaning: &'static str) -> Key {
-    Key { path, env: Some(env), old_env: None, default, meaning, secret: false }
+    Key { path, env: Some(env), old_env: None, shared_env: None, default, meaning, secret: false, live: false }
 }
 
 /// A field of a list's entries: only the file can say it.
 const fn field(path: &'static str, meaning: &'static str) -> Key {
-    Key { path, env: None, old_env: None, default: "", meaning, secret: false }
+    Key { path, env: None, old_env: None, shared_env: None, default: "", meaning, secret: false, live: false }
 }
 
 impl Key {
@@ -81,8 +89,18 @@ impl Key {
         self
     }
 
+    const fn shared(mut self, name: &'static str) -> Self {
+        self.shared_env = Some(name);
+        self
+    }
+
     const fn hidden(mut self) -> Self {
         self.secret = true;
+        self
+    }
+
+    const fn live(mut self) -> Self {
+        self.live = true;
         self
     }
 
@@ -106,20 +124,34 @@ pub const KEYS: &[Key] = &[
     key("authHost", "AUTH_HOST", "\"http://localhost\"", "Where Laravel answers: one address or a list. Without a \
          `Referer` the first is asked; with one, the entry that matches it (an address, a `host:port`, or a domain with \
          a leading dot), else the last. `null` falls back to `host`. In the environment: commas between entries.")
-    .was("AUTH_HOST"),
-    key("authEndpoint", "AUTH_ENDPOINT", "\"/broadcasting/auth\"", "Appended as it is to the auth host."),
+    .was("AUTH_HOST").live(),
+    key("authEndpoint", "AUTH_ENDPOINT", "\"/broadcasting/auth\"", "Appended as it is to the auth host.").live(),
     key("authTimeoutMs", "AUTH_TIMEOUT_MS", "10000", "Longest wait for Laravel's answer to one auth request, in \
-         milliseconds, 1 to 600000. After it the subscription is refused."),
+         milliseconds, 1 to 600000. After it the subscription is refused.").live(),
     key("authVerifyTls", "AUTH_VERIFY_TLS", "true", "Whether the certificate of an https auth host is checked. \
-         laravel-echo-server never did."),
+         laravel-echo-server never did.").live(),
     key("authKeepAlive", "AUTH_KEEP_ALIVE", "true", "Whether connections to Laravel are kept open between auth requests. In a \
-         file that is not called `rustecho….json` the default is `false`."),
+         file that is not called `rustecho….json` the default is `false`.").live(),
     key("authForwardClient", "AUTH_FORWARD_CLIENT", "true", "Whether auth requests tell Laravel the visitor's address and browser \
-         (`X-Forwarded-For`, `User-Agent`). In a file that is not called `rustecho….json` the default is `false`."),
+         (`X-Forwarded-For`, `User-Agent`). In a file that is not called `rustecho….json` the default is `false`.").live(),
     key("authCheckBody", "AUTH_CHECK_BODY", "true", "Whether a private channel also needs a JSON answer that is neither `false` \
-         nor `null`, so that a login page grants nothing. In a file that is not called `rustecho….json` the default is `false`."),
+         nor `null`, so that a login page grants nothing. In a file that is not called `rustecho….json` the default is `false`.").live(),
+    key("authHeaders", "AUTH_HEADERS", "[\"accept\", \"accept-language\", \"authorization\", \"cookie\", \"origin\", \
+         \"referer\", \"user-agent\", \"x-csrf-token\", \"x-socket-id\", \"x-xsrf-token\"]", "Which of the headers that a page \
+         gives to Echo (`auth.headers`) reach Laravel; `[\"*\"]` is all but those that only the sidecar may set, such as `Host` \
+         and `X-Forwarded-For`. In a file that is not called `rustecho….json` the default is `[\"*\"]`.").live(),
+    key("originPolicy", "ORIGIN_POLICY", "\"trusted\"", "What a page of an origin that is not trusted gets. `trusted`: a \
+         connection, but the cookie of its visitor is not passed on to Laravel. `site`: the same, and all hosts of the site of the \
+         sidecar's own host (`www.example.com` for `ws.example.com`) are trusted. `strict`: 403. `any`: all is passed on, \
+         as laravel-echo-server did. In a file that is not called `rustecho….json` the default is `site`.").live(),
+    key("trustedOrigins", "TRUSTED_ORIGINS", "[]", "Origins that are trusted besides the page's own host, the hosts of `authHost` \
+         and those that `socketio.origins` names: `https://app.example.com`, `app.example.com`, `app.example.com:8443`, \
+         `*.example.com`, `null` (apps without an origin), `*`. In the environment: commas between them.").live(),
+    key("trustedProxies", "TRUSTED_PROXIES", "[]", "Addresses and networks of your proxies, such as `127.0.0.1` and `10.0.0.0/8`: \
+         only they are believed what `X-Forwarded-For` and `X-Forwarded-Host` say, which `limits.connectionsPerIp` and \
+         `originPolicy` go by.").live(),
     key("clients", "CLIENTS", "[]", "Who may use the HTTP API. In the environment: `id:key`, commas between clients; \
-         a third part is the secret.").hidden(),
+         a third part is the secret.").hidden().live(),
     field("clients[].appId", "The client's id, a text. Of two entries with one id the first counts."),
     field("clients[].key", "Its key, given as `Authorization: Bearer …` or `auth_key`.").hidden(),
     field("clients[].secret", "Its secret, for the signed queries of Pusher's libraries. Optional.").hidden(),
@@ -157,12 +189,12 @@ pub const KEYS: &[Key] = &[
     key("databaseConfig.publishPresence", "PUBLISH_PRESENCE", "false", "Whether every change of a presence channel's \
          members is published on the Redis channel `PresenceChannelUpdated`. Only `true` counts."),
     key("devMode", "DEV_MODE", "false", "Print every event, subscription and auth request for people to read. Only `true` \
-         and `\"true\"` count; `--dev` switches it on too.").was("DEBUG"),
+         and `\"true\"` count; `--dev` switches it on too.").was("DEBUG").live(),
     key("protocol", "PROTOCOL", "\"http\"", "`https` serves with the certificate below, and nothing else, on the port.").was("PROTO"),
-    key("sslCertPath", "SSL_CERT", "\"\"", "Certificate, PEM. Needed for https.").was("SSL_CERT"),
-    key("sslKeyPath", "SSL_KEY", "\"\"", "Its private key, PEM. Needed for https.").was("SSL_KEY"),
-    key("sslCertChainPath", "SSL_CHAIN", "\"\"", "Certificates between it and the root, PEM.").was("SSL_CHAIN"),
-    key("sslPassphrase", "SSL_PASS", "\"\"", "Passphrase of the private key.").was("SSL_PASS").hidden(),
+    key("sslCertPath", "SSL_CERT", "\"\"", "Certificate, PEM. Needed for https.").was("SSL_CERT").live(),
+    key("sslKeyPath", "SSL_KEY", "\"\"", "Its private key, PEM. Needed for https.").was("SSL_KEY").live(),
+    key("sslCertChainPath", "SSL_CHAIN", "\"\"", "Certificates between it and the root, PEM.").was("SSL_CHAIN").live(),
+    key("sslPassphrase", "SSL_PASS", "\"\"", "Passphrase of the private key.").was("SSL_PASS").hidden().live(),
     key("secureOptions", "SECURE_OPTIONS", "67108864", "Taken and without effect: TLS 1.2 and 1.3 are spoken, never less.")
         .file_only(),
     key("subscribers.http", "SUBSCRIBERS_HTTP", "true", "Whether `POST /apps/{id}/events` exists. A file that has \
@@ -182,11 +214,11 @@ pub const KEYS: &[Key] = &[
     key("socketio.maxHttpBufferSize", "SOCKETIO_MAX_HTTP_BUFFER_SIZE", "1000000", "Largest incoming packet, in bytes, 1 to \
          1073741824."),
     key("socketio.serveClient", "SOCKETIO_SERVE_CLIENT", "true", "Whether `/socket.io/socket.io.js` is served."),
-    key("apiOriginAllow.allowCors", "CORS", "false", "Whether the HTTP API sends the three headers below, as they are written."),
-    key("apiOriginAllow.allowOrigin", "CORS_ORIGIN", "\"\"", "`Access-Control-Allow-Origin`."),
-    key("apiOriginAllow.allowMethods", "CORS_METHODS", "\"\"", "`Access-Control-Allow-Methods`."),
-    key("apiOriginAllow.allowHeaders", "CORS_HEADERS", "\"\"", "`Access-Control-Allow-Headers`."),
-    key("headers", "HEADERS", "{}", "An object of headers for every answer that is not Socket.IO's. In the environment: JSON."),
+    key("apiOriginAllow.allowCors", "CORS", "false", "Whether the HTTP API sends the three headers below, as they are written.").live(),
+    key("apiOriginAllow.allowOrigin", "CORS_ORIGIN", "\"\"", "`Access-Control-Allow-Origin`.").live(),
+    key("apiOriginAllow.allowMethods", "CORS_METHODS", "\"\"", "`Access-Control-Allow-Methods`.").live(),
+    key("apiOriginAllow.allowHeaders", "CORS_HEADERS", "\"\"", "`Access-Control-Allow-Headers`.").live(),
+    key("headers", "HEADERS", "{}", "An object of headers for every answer that is not Socket.IO's. In the environment: JSON.").live(),
     key("unixSocket", "UNIX_SOCKET", "", "The Unix socket that the PHP extension publishes on: an object with the keys \
          below, a path, or `false` for none."),
     key("unixSocket.path", "UNIX_SOCKET_PATH", "", "Its path. Without it `/run/rustecho/rustecho.sock`, or `rustecho.sock` \
@@ -195,18 +227,119 @@ pub const KEYS: &[Key] = &[
     key("unixSocket.group", "UNIX_SOCKET_GROUP", "null", "Group, by name or number, that the socket file is given to: the one PHP \
          runs in, such as `www-data`."),
     key("unixSocket.allowedUids", "UNIX_SOCKET_ALLOWED_UIDS", "[]", "User ids that may publish; empty is everybody whom the \
-         file mode lets in."),
+         file mode lets in.").live(),
+    key("spool", "SPOOL", "", "Where publishers on the Unix socket keep events while the sidecar is away: an object with the \
+         keys below, a path, or `false` for none."),
+    key("spool.path", "SPOOL_PATH", "", "The directory, made at the start with the rights that the Unix socket's mode and group \
+         give. Without it `/var/spool/rustecho` for a socket under `/run`, else the folder `spool` beside the socket; the \
+         extension's `rustecho.spool` must say the same."),
+    key("spool.ttl", "SPOOL_TTL", "3600", "Spooled events older than this are dropped and counted, in seconds, 1 to 31536000."),
+    key("spool.settleMs", "SPOOL_SETTLE_MS", "6000", "How long after a start publishers are asked to spool, in milliseconds, 0 to \
+         600000, so that browsers are back before the events are emitted. It ends as soon as there are as many \
+         subscriptions as before."),
+    key("admin", "ADMIN", "", "The admin listener: metrics, health, and the console, a web page that shows what happens. An object \
+         with the keys below, a port, or `false` for none. In a file that is not called `rustecho….json` the default is `false`."),
+    key("admin.host", "ADMIN_HOST", "\"127.0.0.1\"", "Its address. Any other than a loopback address needs `admin.key`."),
+    key("admin.port", "ADMIN_PORT", "", "Its port, 1 to 65535; 0 lets the system choose. Without it 6002, and where that is taken the \
+         sidecar starts without the listener."),
+    key("admin.key", "ADMIN_KEY", "null", "What `Authorization: Bearer …` must show there, 16 characters or more. `/health` and \
+         `/ready` never need it. Without one, whoever is on the machine may look, and nobody may publish from the console.").hidden().live(),
+    key("admin.readyLagMs", "ADMIN_READY_LAG_MS", "5000", "How far behind the sidecar may be while `/ready` says yes, in milliseconds, \
+         1 to 600000: how late its own clock ticks, and, in a cluster, how long a message takes through Redis.").live(),
+    key("logFormat", "LOG_FORMAT", "\"auto\"", "How the log is written to standard error: `text` for people, `json` for programs, or \
+         `auto`: text on a terminal, else JSON. In a file that is not called `rustecho….json` the default is `text`."),
+    key("logLevel", "LOG_LEVEL", "", "What is logged: `error`, `warn`, `info`, `debug`, `trace`, or for parts of it, such as \
+         `info,rustecho_sidecar::auth=debug`. The variable `RUSTECHO_LOG` says the same and wins. Without either `info`; in a file \
+         that is not called `rustecho….json` `warn`, and `error` with `devMode`.").live(),
+    key("cluster", "CLUSTER", "false", "Whether this node is one of several that serve as one: an object with the keys below, or \
+         `true` for their defaults."),
+    key("cluster.redis", "CLUSTER_REDIS", "", "Where the nodes hear each other, by the stream `<keyPrefix>rustecho:cluster`: an \
+         object with the keys of `databaseConfig.redis`, a `redis://` URL, or `true` for the Redis of `databaseConfig.redis`, \
+         which it is without this key.").hidden(),
+    key("cluster.secret", "CLUSTER_SECRET", "", "A secret of at least 16 bytes that all nodes share. With it they take only \
+         messages of those who know it.").hidden(),
+    key("cluster.leaseMs", "CLUSTER_LEASE_MS", "", "A node that is not heard of for so long is taken for dead, and its presence \
+         members leave, in milliseconds, 500 to 600000; 10000 if not given."),
+    key("cluster.queueBytes", "CLUSTER_QUEUE_BYTES", "", "What may wait for the other nodes while Redis is away, in bytes, 65536 to \
+         4294967296; 67108864 if not given. Beyond that the oldest are lost to them, and counted."),
+    key("cluster.streamLength", "CLUSTER_STREAM_LENGTH", "", "How many messages the stream keeps in Redis, about, 100 to 10000000; \
+         5000 if not given."),
+    key("cluster.waitMs", "CLUSTER_WAIT_MS", "", "How long what happens at this node waits for Redis, so that all nodes do everything in \
+         one order, in milliseconds, 0 to 10000; 25 if not given. Then, and when Redis is away, the sockets of this node get it \
+         first. A receipt waits as long, so it should be less than `rustecho.timeout_ms` of PHP. `0` never waits: no client recovers at \
+         another node then, and a node that is killed may have given receipts for what no other node knows."),
+    key("presenceGraceMs", "PRESENCE_GRACE_MS", "3000", "How long the presence members of a connection that ended without a word \
+         stay, in milliseconds, 0 to 60000: a page that is loaded again within it neither leaves nor joins. `Echo.leave()` and \
+         `Echo.disconnect()` leave at once. In a file that is not called `rustecho….json` the default is `0`."),
+    key("otel", "OTEL", "false", "Traces for OpenTelemetry, see monitoring.md: an object with the keys below."),
+    key("otel.endpoint", "OTEL_ENDPOINT", "", "Where a collector takes OTLP over HTTP, such as `http://127.0.0.1:4318`; `/v1/traces` \
+         is appended. Without it there are no traces.")
+    .shared("OTEL_EXPORTER_OTLP_ENDPOINT"),
+    key("otel.headers", "OTEL_HEADERS", "", "Headers for the collector: `{\"authorization\": \"Bearer …\"}`; in the environment \
+         `name=value`, commas between them.")
+    .shared("OTEL_EXPORTER_OTLP_HEADERS")
+    .hidden(),
+    key("otel.serviceName", "OTEL_SERVICE_NAME", "\"rustecho\"", "How the sidecar is called in traces.").shared("OTEL_SERVICE_NAME"),
     key("edge", "EDGE", "\"lean\"", "Which Socket.IO implementation serves: `lean`, our own, or `socketioxide`."),
-    key("graceMs", "GRACE_MS", "10000", "Longest time a stop may take, in milliseconds, 0 to 600000."),
-    key("limits.channelNameBytes", "LIMITS_CHANNEL_NAME_BYTES", "512", "Longest channel name, in bytes."),
-    key("limits.eventNameBytes", "LIMITS_EVENT_NAME_BYTES", "512", "Longest event name, in bytes."),
-    key("limits.dataBytes", "LIMITS_DATA_BYTES", "10485760", "Largest data of one event, in bytes."),
-    key("limits.channelsPerEvent", "LIMITS_CHANNELS_PER_EVENT", "100", "Most channels of one event."),
-    key("limits.subscriptionsPerSocket", "LIMITS_SUBSCRIPTIONS_PER_SOCKET", "1000", "Most channels of one socket."),
+    key("recovery", "RECOVERY", "", "Connection state recovery for socket.io-client 4.6 and newer, see recovery.md: an object with \
+         the keys below, or `false` for none. Only the edge `lean` has it."),
+    key("recovery.seconds", "RECOVERY_SECONDS", "120", "How long the session of a lost connection is kept, and an event for those who \
+         may have missed it, in seconds, 0 to 86400; 0 turns recovery off.").live(),
+    key("recovery.authSeconds", "RECOVERY_AUTH_SECONDS", "86400", "How old Laravel's consent to a guarded channel may be when the channel \
+         comes back without asking again, in seconds, 0 to 31536000.").live(),
+    key("recovery.sessions", "RECOVERY_SESSIONS", "50000", "Most sessions that are kept at one time.").live(),
+    key("recovery.channelEvents", "RECOVERY_CHANNEL_EVENTS", "10000", "Most events that are kept of one channel.").live(),
+    key("recovery.channelBytes", "RECOVERY_CHANNEL_BYTES", "16777216", "Most bytes of events that are kept of one channel.").live(),
+    key("recovery.bytes", "RECOVERY_BYTES", "67108864", "Most bytes of events that are kept of all channels together.").live(),
+    key("recovery.path", "RECOVERY_PATH", "", "The file that carries sessions and events over a stop and start. Without it a file in \
+         the spool's directory, or `rustecho-<port>.recovery` in the working directory where there is no spool; `false` is no such file."),
+    key("coalesceMs", "COALESCE_MS", "10", "Events of one channel that come while others of it are being written, and for as \
+         long again, share one write a socket; this is the longest that one waits for that, in milliseconds, 0 to 1000. An event \
+         on a channel at rest never waits. `0` writes every event by itself.").live(),
+    key("reusePort", "REUSE_PORT", "false", "Whether the port is opened in a way (`SO_REUSEPORT`) that the next sidecar of the same user \
+         can open it, too: then `rustecho start --force` takes over from the one that runs without refusing a connection. \
+         A systemd service does that with `rustecho.socket`."),
+    key("graceMs", "GRACE_MS", "10000", "Longest time a stop may take, in milliseconds, 0 to 600000. Sockets are closed one after the other, 20 ms apart, or \
+         as close as it takes to be done after four fifths of this time.").live(),
+    key("limits.connections", "LIMITS_CONNECTIONS", "250000", "Most Socket.IO connections at one time; one more is answered 503. Each \
+         needs a file descriptor as well: of those the sidecar takes as many as the system lets it have.").live(),
+    key("limits.connectionsPerIp", "LIMITS_CONNECTIONS_PER_IP", "", "Most Socket.IO connections of one address, or of one IPv6 /64; \
+         one more is answered 503. Without it 10000 for public addresses and no limit for private ones, which a proxy of yours \
+         has. Behind a proxy name it in `trustedProxies`, or all visitors are one.").live(),
+    key("limits.memoryBytes", "LIMITS_MEMORY_BYTES", "", "Resident memory from which new connections are answered 503, in bytes; from a \
+         tenth more on, connections are closed too. Without it four fifths of what the machine or the container has.").live(),
+    key("limits.handshakeMs", "LIMITS_HANDSHAKE_MS", "15000", "Longest time for a TLS handshake and for the head of a request, in \
+         milliseconds, 1 to 600000.").live(),
+    key("limits.headerBytes", "LIMITS_HEADER_BYTES", "65536", "Largest head of a request, in bytes, 8192 to 1073741824; more is \
+         answered 431.").live(),
+    key("limits.subscriptionsPerSocket", "LIMITS_SUBSCRIPTIONS_PER_SOCKET", "1000", "Most channels of one socket.").live(),
+    key("limits.subscribesPerSecond", "LIMITS_SUBSCRIBES_PER_SECOND", "1000", "Most subscriptions that one socket may ask for in a \
+         second, granted or not.").live(),
+    key("limits.channelNameBytes", "LIMITS_CHANNEL_NAME_BYTES", "512", "Longest channel name, in bytes.").live(),
+    key("limits.channelCharacters", "LIMITS_CHANNEL_CHARACTERS", "\"printable\"", "What a channel name may consist of. `any`; \
+         `printable`: no control characters; `pusher`: letters and digits of ASCII and `_-=@,.;`, as at Pusher. In a \
+         file that is not called `rustecho….json` the default is `any`.").live(),
+    key("limits.eventNameBytes", "LIMITS_EVENT_NAME_BYTES", "512", "Longest event name, in bytes.").live(),
+    key("limits.dataBytes", "LIMITS_DATA_BYTES", "10485760", "Largest data of one event, in bytes.").live(),
+    key("limits.channelsPerEvent", "LIMITS_CHANNELS_PER_EVENT", "100", "Most channels of one event.").live(),
+    key("limits.whisperBytes", "LIMITS_WHISPER_BYTES", "1000000", "Largest data of one client event, in bytes.").live(),
+    key("limits.whispersPerSecond", "LIMITS_WHISPERS_PER_SECOND", "500", "Most client events of one socket in a second.").live(),
+    key("limits.presenceMembers", "LIMITS_PRESENCE_MEMBERS", "10000", "Most sockets on one presence channel.").live(),
+    key("limits.userInfoBytes", "LIMITS_USER_INFO_BYTES", "65536", "Largest presence member, `user_id` and `user_info` together as \
+         JSON, in bytes.").live(),
     key("limits.queueBytesPerSocket", "LIMITS_QUEUE_BYTES_PER_SOCKET", "11534336", "What may wait for one slow client, in \
-         bytes; over it the client is disconnected."),
-    key("limits.authInFlight", "LIMITS_AUTH_IN_FLIGHT", "64", "Auth requests to Laravel at one time; more wait."),
-    key("limits.authQueued", "LIMITS_AUTH_QUEUED", "20000", "Auth requests that may wait; more are refused."),
+         bytes, beside the 256 kB that the kernel holds. An event that is larger never reaches a client that is slow.").live(),
+    key("limits.queueBytes", "LIMITS_QUEUE_BYTES", "1073741824", "What may wait for all slow clients together, in bytes. No client \
+         has more than a sixteenth of what is left of it: the fuller it is, the sooner those are let go that take least.").live(),
+    key("limits.slowClients", "LIMITS_SLOW_CLIENTS", "\"disconnect\"", "What happens over one of the two. `disconnect`: the client comes back, \
+         and recovers what it missed where it can. `drop-oldest`: it stays and misses the oldest whole events of its queue.").live(),
+    key("limits.writeTimeoutMs", "LIMITS_WRITE_TIMEOUT_MS", "30000", "A client that takes nothing of what waits for it for so long is \
+         disconnected, in milliseconds, 1 to 600000; one whose network is dead after 20 s at the latest.").live(),
+    key("limits.authInFlight", "LIMITS_AUTH_IN_FLIGHT", "64", "Auth requests to Laravel at one time; more wait.").live(),
+    key("limits.authQueued", "LIMITS_AUTH_QUEUED", "20000", "Auth requests that may wait; more are refused.").live(),
+    key("limits.authQueueMs", "LIMITS_AUTH_QUEUE_MS", "60000", "Longest time an auth request may wait for its turn, in milliseconds, \
+         1 to 600000; then it is refused.").live(),
     key("limits.authResponseBytes", "LIMITS_AUTH_RESPONSE_BYTES", "1048576", "Largest answer of Laravel to an auth request, in \
-         bytes."),
+         bytes.").live(),
+    key("limits.publishers", "LIMITS_PUBLISHERS", "8192", "Most connections to the Unix socket at one time.").live(),
 ];

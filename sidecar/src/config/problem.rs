@@ -8,7 +8,7 @@ use serde_json::Value;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// No file where one was looked for.
-    #[error("config file not found: {}", .0.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "))]
+    #[error("config file not found: {}; --config=FILE names one", .0.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "))]
     Missing(Vec<PathBuf>),
     /// A file that is there cannot be read.
     #[error("{}: cannot be read: {source}", path.display())]
@@ -48,6 +48,8 @@ pub enum ConfigError {
 pub struct Problem {
     /// The file, or the environment variable.
     pub origin: String,
+    /// The line of the file, from 1, where it is known.
+    pub line: Option<usize>,
     /// The setting's place in the file.
     pub key: String,
     /// The value, shortened, or a stand-in for a secret one.
@@ -58,7 +60,11 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} is {}; expected {}", self.origin, self.key, self.value, self.expected)
+        let Self { origin, key, value, expected, .. } = self;
+        match self.line {
+            Some(line) => write!(f, "{origin}:{line}: {key} is {value}; expected {expected}"),
+            None => write!(f, "{origin}: {key} is {value}; expected {expected}"),
+        }
     }
 }
 

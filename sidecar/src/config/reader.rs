@@ -71,6 +71,7 @@ impl<'a> Reader<'a> {
         let value = if setting.secret { "(not shown)".into() } else { shown(&setting.value) };
         self.problems.push(Problem {
             origin: setting.origin.clone(),
+            line: None,
             key: setting.path.clone(),
             value,
             expected: expected.into(),

@@ -5,10 +5,97 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::{
-    RedisConfig, RedisNodes, RedisTls,
     keys::KEYS,
     reader::{Reader, Setting, as_boolean, as_integer},
 };
+
+/// How to reach Redis.
+#[derive(Clone, PartialEq)]
+pub struct RedisConfig {
+    /// One server, a sentinel group or a cluster.
+    pub nodes: RedisNodes,
+    /// ACL user name.
+    pub username: Option<String>,
+    /// Password.
+    pub password: Option<String>,
+    /// Database number; a cluster has only 0.
+    pub db: i64,
+    /// `keyPrefix`: in front of every channel and key.
+    pub key_prefix: String,
+    /// TLS, and whether the certificate is checked.
+    pub tls: Option<RedisTls>,
+}
+
+impl std::fmt::Debug for RedisConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisConfig")
+            .field("nodes", &self.nodes)
+            .field("db", &self.db)
+            .field("key_prefix", &self.key_prefix)
+            .field("tls", &self.tls)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The shapes a Redis installation has.
+#[derive(Clone, PartialEq, Eq)]
+pub enum RedisNodes {
+    /// `host` and `port`.
+    Single {
+        /// Host name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// `path`: a Unix socket.
+    Unix(PathBuf),
+    /// `sentinels` with `name`.
+    Sentinel {
+        /// `host`, `port` of each sentinel.
+        sentinels: Vec<(String, u16)>,
+        /// The master's name.
+        name: String,
+        /// `sentinelUsername`.
+        sentinel_username: Option<String>,
+        /// `sentinelPassword`.
+        sentinel_password: Option<String>,
+    },
+    /// `cluster`: start nodes.
+    Cluster(Vec<(String, u16)>),
+}
+
+impl std::fmt::Debug for RedisNodes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Single { host, port } => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "{}", path.display()),
+            Self::Sentinel { sentinels, name, .. } => write!(f, "sentinels of {name}: {sentinels:?}"),
+            Self::Cluster(nodes) => write!(f, "cluster: {nodes:?}"),
+        }
+    }
+}
+
+/// TLS towards Redis.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RedisTls {
+    /// `rejectUnauthorized: false`: do not check the certificate.
+    pub insecure: bool,
+    /// `ca`: PEM text of the authorities to trust instead of the system's.
+    pub ca: Option<String>,
+}
+
+impl Default for RedisConfig {
+    fn default() -> Self {
+        Self {
+            nodes: RedisNodes::Single { host: "127.0.0.1".into(), port: 6379 },
+            username: None,
+            password: None,
+            db: 0,
+            key_prefix: String::new(),
+            tls: None,
+        }
+    }
+}
 
 const GROUP: &str = "databaseConfig.redis";
 const PORTS: std::ops::RangeInclusive<u64> = 1..=65_535;

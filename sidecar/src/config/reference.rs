@@ -22,8 +22,13 @@ fn entry(page: &mut String, key: &Key) {
     let default = if key.default.is_empty() { String::new() } else { format!(" Default: `{}`.", key.default) };
     let names = environment::names(key).iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let names = if names.is_empty() { String::new() } else { format!("\n\nEnvironment: {names}.") };
+    let change = match key {
+        Key { path, .. } if path.contains("[]") => "",
+        Key { live: true, .. } => " SIGHUP brings a change into force.",
+        Key { live: false, .. } => " A change needs a restart.",
+    };
     // Writing to a text cannot fail.
-    let _ = write!(page, "\n### `{}`\n\n{}{default}{names}\n", key.path, key.meaning);
+    let _ = write!(page, "\n### `{}`\n\n{}{default}{change}{names}\n", key.path, key.meaning);
 }
 
 #[cfg(test)]

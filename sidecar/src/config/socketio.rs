@@ -1,11 +1,52 @@
 //! `socketio`: the options of Socket.IO and Engine.IO that have a counterpart.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
-use super::{
-    SocketIoConfig,
-    reader::{Reader, as_boolean},
-};
+use super::reader::{Reader, as_boolean};
+
+/// `socketio`: options of Socket.IO and Engine.IO that have a counterpart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SocketIoConfig {
+    /// `path`, with a leading slash and without a trailing one. Default `/socket.io`.
+    pub path: String,
+    /// `pingInterval`. Default 25 s.
+    pub ping_interval: Duration,
+    /// `pingTimeout`. Default 20 s.
+    pub ping_timeout: Duration,
+    /// `transports` has `polling`.
+    pub polling: bool,
+    /// `transports` has `websocket`.
+    pub websocket: bool,
+    /// `allowUpgrades`.
+    pub allow_upgrades: bool,
+    /// `cookie`: its name; none when `false`. Only for [`crate::edge::Generation::V3`]. Default `io`.
+    pub cookie: Option<String>,
+    /// `origins`: allowed `host:port` forms; `*:*` allows all.
+    pub origins: Vec<String>,
+    /// `maxHttpBufferSize`: the most bytes of one incoming packet. Default 1 MB.
+    pub max_payload: usize,
+    /// `serveClient`: whether `/socket.io/socket.io.js` is served.
+    pub serve_client: bool,
+}
+
+impl Default for SocketIoConfig {
+    fn default() -> Self {
+        Self {
+            path: "/socket.io".into(),
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            polling: true,
+            websocket: true,
+            allow_upgrades: true,
+            cookie: Some("io".into()),
+            origins: vec!["*:*".into()],
+            max_payload: 1_000_000,
+            serve_client: true,
+        }
+    }
+}
 
 const DAY_MS: u64 = 86_400_000;
 const GIB: u64 = 1024 * 1024 * 1024;

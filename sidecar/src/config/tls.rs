@@ -2,7 +2,26 @@
 
 use std::{fs::File, path::PathBuf};
 
-use super::{TlsConfig, reader::Reader};
+use super::reader::Reader;
+
+/// `sslCertPath` and its companions.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// `sslCertPath`, PEM.
+    pub cert: PathBuf,
+    /// `sslKeyPath`, PEM.
+    pub key: PathBuf,
+    /// `sslCertChainPath`, PEM.
+    pub chain: Option<PathBuf>,
+    /// `sslPassphrase` of the key.
+    pub passphrase: Option<String>,
+}
+
+impl std::fmt::Debug for TlsConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsConfig").field("cert", &self.cert).field("key", &self.key).finish_non_exhaustive()
+    }
+}
 
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<TlsConfig> {
     let passphrase = reader.text("sslPassphrase");

@@ -5,10 +5,38 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::{
-    Flavour, UnixSocketConfig,
+    Flavour,
     build::{Surroundings, is_off},
     reader::{Reader, as_boolean},
 };
+
+/// `unixSocket`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnixSocketConfig {
+    /// `path`. Default `/run/rustecho/rustecho.sock`; where its folder is not writable, `rustecho.sock` in the working folder.
+    pub path: PathBuf,
+    /// `mode`, octal. Default `0660`.
+    pub mode: u32,
+    /// `group`: name or number that the socket file is given to; none leaves it.
+    pub group: Option<String>,
+    /// `allowedUids`: peers that may connect; empty is everyone the mode lets in.
+    pub allowed_uids: Vec<u32>,
+    /// Whether the sidecar may not start without it. The old server had none: where its file does not ask for one, a path that
+    /// cannot be had (a second sidecar on the machine has it) is a warning.
+    pub required: bool,
+}
+
+impl Default for UnixSocketConfig {
+    fn default() -> Self {
+        Self {
+            path: "/run/rustecho/rustecho.sock".into(),
+            mode: 0o660,
+            group: None,
+            allowed_uids: Vec::new(),
+            required: true,
+        }
+    }
+}
 
 const LARGEST_MODE: u32 = 0o777;
 

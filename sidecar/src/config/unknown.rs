@@ -34,6 +34,7 @@ fn check_level(reader: &mut Reader<'_>, level: &Map<String, Value>, path: &str) 
             _ if keys::find(&place).is_some() || place == "databaseConfig.redis" => {}
             _ if keys::is_group(&place) => reader.problems.push(Problem {
                 origin: reader.origin.clone(),
+                line: None,
                 key: place,
                 value: super::problem::kind(value).into(),
                 expected: "an object: `{ … }`".into(),

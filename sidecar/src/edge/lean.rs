@@ -14,12 +14,16 @@
 //! ```
 
 mod answer;
+#[cfg(feature = "bare")]
+mod bare;
 mod client;
 mod clock;
 mod conn;
 mod engine;
 mod event;
 pub(in crate::edge) mod frame;
+#[cfg(feature = "fuzzing")]
+pub mod fuzz;
 mod outbox;
 mod payload;
 mod pipe;
@@ -27,6 +31,8 @@ mod poll;
 mod polling;
 mod query;
 mod receive;
+mod rule;
+mod send;
 mod sid;
 mod sweep;
 mod table;
@@ -42,6 +48,7 @@ use std::{
 };
 
 use axum::{body::Body, response::Response};
+use futures_util::future::BoxFuture;
 use http::{Method, Request, StatusCode, request::Parts};
 use tokio::runtime::Handle;
 
@@ -52,12 +59,14 @@ use self::{
     engine::Outgoing,
     pipe::Pipe,
     query::Query,
+    rule::Rule,
     table::Table,
     verify::verify,
     websocket::Reader,
 };
-use super::{DisconnectReason, Generation, Handshake, Sessions, keep_headers};
+use super::{DisconnectReason, Generation, Handshake, Sessions};
 use crate::{
+    admission::Place,
     config::{Limits, SocketIoConfig},
     server::PeerAddress,
 };
@@ -69,6 +78,8 @@ pub struct Bounds {
     pub upgrade: Duration,
     /// From the handshake of a client of generation 4 to its CONNECT. Default 45 s, Socket.IO's own.
     pub connect: Duration,
+    /// How long a stop waits for clients that are changing over to a websocket. Default 1 s.
+    pub changing: Duration,
     /// The body of a POST. Default 30 s.
     pub body: Duration,
     /// How long a client's connection may take nothing of what waits for it. Default 30 s.
@@ -85,6 +96,7 @@ impl Default for Bounds {
         Self {
             upgrade: Duration::from_secs(10),
             connect: Duration::from_secs(45),
+            changing: Duration::from_secs(1),
             body: Duration::from_secs(30),
             stall: Duration::from_secs(30),
             linger: Duration::from_secs(2),
@@ -99,7 +111,7 @@ pub struct Lean(Arc<Edge>);
 
 struct Edge {
     config: SocketIoConfig,
-    queue_bound: usize,
+    rule: Rule,
     bounds: Bounds,
     sessions: Arc<dyn Sessions>,
     runtime: Handle,
@@ -121,7 +133,7 @@ impl Lean {
     ) -> Self {
         let edge = Arc::new(Edge {
             config: config.clone(),
-            queue_bound: limits.queue_per_socket,
+            rule: Rule::new(limits, bounds.stall),
             bounds,
             sessions,
             clock: Clock::start(),
@@ -133,6 +145,11 @@ impl Lean {
         });
         edge.runtime.spawn(sweep::sweep(Arc::downgrade(&edge)));
         Self(edge)
+    }
+
+    /// Goes by these bounds from now on.
+    pub fn change(&self, limits: &Limits) {
+        self.0.rule.change(limits, limits.write_timeout);
     }
 
     /// Sockets in the default namespace.
@@ -148,6 +165,21 @@ impl Lean {
     /// How many sockets were closed because they took too little for too long.
     pub fn slow_sockets(&self) -> u64 {
         self.0.slow.load(Ordering::Relaxed)
+    }
+
+    /// Refuses new connections, and closes every socket as [`Lean::shutdown`] does once no client is changing over to a
+    /// websocket: one that loses its connection just then notices only when heartbeats stay away.
+    pub fn close_all(&self) -> BoxFuture<'static, ()> {
+        let edge = self.clone();
+        Box::pin(async move {
+            edge.0.stopping.store(true, Ordering::Relaxed);
+            let end = tokio::time::Instant::now() + edge.0.bounds.changing;
+            let is_changing = |conn: &Conn| conn.state.lock().upgrading.then_some(());
+            while tokio::time::Instant::now() < end && !edge.0.table.choose(is_changing).is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            edge.shutdown();
+        })
     }
 
     /// Closes every socket, with [`DisconnectReason::ServerClose`], and refuses new ones. Clients come back by themselves.
@@ -189,7 +221,7 @@ impl Lean {
     /// A session that polls. Its open packet and, in generation 3, its CONNECT are one answer.
     fn open_polling(&self, parts: &Parts, query: &Query) -> Response {
         let format = Format { base64: query.b64, jsonp: query.j.is_some() };
-        let conn = Arc::new(Conn::new(&self.0, sid::fresh(), handshake(parts, query), format, None));
+        let conn = Arc::new(Conn::new(&self.0, sid::fresh(), handshake(parts, query), format, None, place(parts)));
         let answer = answer::packets(&conn, query, &parts.headers, &self.greeting(&conn));
         self.0.enter(&conn);
         conn.tell();
@@ -210,24 +242,24 @@ impl Lean {
             return Refusal::BadRequest.answer_upgrade();
         };
         let lean = self.clone();
-        let handshake = handshake(parts, query);
+        let (handshake, place) = (handshake(parts, query), place(parts));
         let format = Format { base64: query.b64, jsonp: false };
         self.0.runtime.spawn(async move {
             let bound = lean.0.bounds.upgrade;
             let Ok(Ok(upgraded)) = tokio::time::timeout(bound, upgrade).await else { return };
-            let (pipe, ahead) = Pipe::new(upgraded);
+            let Some((pipe, ahead)) = Pipe::new(upgraded) else { return };
             let reader = Reader::new(pipe, &ahead, lean.0.config.max_payload);
             drop(ahead);
             match session {
                 Some(conn) => websocket::upgrade(conn, reader).await,
-                None => lean.open_websocket(handshake, format, reader),
+                None => lean.open_websocket(handshake, format, reader, place),
             }
         });
         answer
     }
 
-    fn open_websocket(&self, handshake: Handshake, format: Format, reader: Reader) {
-        let conn = Arc::new(Conn::new(&self.0, sid::fresh(), handshake, format, Some(&reader.pipe)));
+    fn open_websocket(&self, handshake: Handshake, format: Format, reader: Reader, place: Option<Place>) {
+        let conn = Arc::new(Conn::new(&self.0, sid::fresh(), handshake, format, Some(&reader.pipe), place));
         websocket::greet(&conn, self.greeting(&conn));
         self.0.enter(&conn);
         conn.tell();
@@ -257,6 +289,11 @@ impl Lean {
 }
 
 impl Edge {
+    /// The sentence for who sends too much at once; short enough for a close frame.
+    fn too_big(&self) -> String {
+        format!("over socketio.maxHttpBufferSize ({})", self.config.max_payload)
+    }
+
     /// Makes a connection known, and its socket, where that does not wait for a CONNECT.
     fn enter(&self, conn: &Arc<Conn>) {
         self.table.insert(conn);
@@ -273,7 +310,11 @@ impl Edge {
     }
 }
 
+fn place(parts: &Parts) -> Option<Place> {
+    parts.extensions.get().cloned()
+}
+
 fn handshake(parts: &Parts, query: &Query) -> Handshake {
     let peer = parts.extensions.get::<PeerAddress>().map(|peer| peer.0);
-    Handshake { headers: keep_headers(&parts.headers), peer, generation: query.generation() }
+    Handshake { headers: (&parts.headers).into(), peer, generation: query.generation() }
 }

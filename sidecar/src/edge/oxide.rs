@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use serde::{Serialize, Serializer, ser::SerializeTuple};
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 use socketioxide::{
     ProtocolVersion, SendError, SocketError, SocketIo, TransportType,
     adapter::LocalAdapter,
@@ -20,7 +20,6 @@ use tower::{ServiceExt, util::BoxCloneSyncService};
 
 use super::{
     DisconnectReason, EmitError, Generation, Handshake, Packet, Received, Sessions, Socket, SocketId, Transport,
-    keep_headers,
 };
 use crate::{config::Config, server::PeerAddress};
 
@@ -98,7 +97,7 @@ impl Oxide {
 fn connected(socket: &SocketRef, sessions: &Arc<dyn Sessions>) {
     let parts = socket.req_parts();
     let handshake = Handshake {
-        headers: keep_headers(&parts.headers),
+        headers: (&parts.headers).into(),
         peer: parts.extensions.get::<PeerAddress>().map(|peer| peer.0),
         generation: match socket.protocol() {
             ProtocolVersion::V4 => Generation::V3, // Socket.IO protocol 4 is what speaks Engine.IO 3
@@ -169,8 +168,7 @@ impl Serialize for Args<'_> {
         let args = self.0.args();
         let mut tuple = serializer.serialize_tuple(args.len())?;
         for arg in args {
-            let raw: &RawValue = serde_json::from_str(arg).map_err(serde::ser::Error::custom)?;
-            tuple.serialize_element(raw)?;
+            tuple.serialize_element(arg)?;
         }
         tuple.end()
     }

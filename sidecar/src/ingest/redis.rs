@@ -1,6 +1,6 @@
 //! The Redis source: `PSUBSCRIBE <keyPrefix>*`, as laravel-echo-server did, kept up for ever.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use serde::Deserialize;
@@ -12,20 +12,25 @@ use crate::{
     config::RedisConfig,
     counters::Counters,
     devlog::DevLog,
-    publisher::{Publish, Publisher, Source},
-    redis_client,
+    hub::Later,
+    publisher::{Came, Publish, Publisher, Source},
+    redis_client::{self, Hears, OnMessage, Wait},
     server::stopped,
 };
 
 /// What Laravel's Redis broadcaster publishes. Other keys are ignored; a `socket` inside `data` has no meaning.
 #[derive(Deserialize)]
 struct Message<'a> {
-    event: String,
+    #[serde(borrow)]
+    event: Cow<'a, str>,
     #[serde(borrow, default)]
     data: Option<&'a RawValue>,
     /// A string, null, absent, or anything an odd publisher puts there.
     #[serde(default)]
     socket: Value,
+    /// The id of an event that was meant for the Unix socket, from our own package (`on_failure` `redis`).
+    #[serde(default)]
+    rustecho_id: Value,
 }
 
 impl<'a> Message<'a> {
@@ -33,6 +38,18 @@ impl<'a> Message<'a> {
     fn parse(payload: &'a [u8]) -> Option<Self> {
         // serde would take a list for the fields in their order.
         payload.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(payload).ok())?
+    }
+}
+
+/// What Redis brings, whatever it is: a prefix, a zero, a channel's full name, a zero, a message. For the fuzzer.
+#[cfg(feature = "fuzzing")]
+pub fn fuzz(input: &[u8]) {
+    let mut parts = input.splitn(3, |byte| *byte == 0);
+    let (prefix, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let (prefix, name) = (String::from_utf8_lossy(prefix), String::from_utf8_lossy(name));
+    assert!(without_prefix(&name, &prefix).len() <= name.len());
+    if let Some(message) = Message::parse(parts.next().unwrap_or_default()) {
+        assert!(message.data.is_none_or(|data| data.get().len() <= input.len()));
     }
 }
 
@@ -63,6 +80,7 @@ async fn silence(mut pings: redis::aio::PubSubSink) -> redis::RedisError {
 }
 
 /// Listens to Redis and publishes what arrives.
+#[derive(Clone)]
 pub struct RedisSource {
     /// How to reach it.
     pub settings: RedisConfig,
@@ -72,6 +90,16 @@ pub struct RedisSource {
     pub counters: Arc<Counters>,
     /// What is printed in `devMode`.
     pub dev: DevLog,
+}
+
+impl Hears for RedisSource {
+    fn message(&self, channel: &str, payload: &[u8]) {
+        self.publish(channel, payload);
+    }
+
+    fn wait(&self) -> Option<Wait> {
+        self.publisher.hears_too_much().map(|wait| Box::pin(wait) as Wait)
+    }
 }
 
 impl RedisSource {
@@ -85,6 +113,7 @@ impl RedisSource {
                 error = listening => error,
                 () = stopped(&mut stop) => return,
             };
+            self.counters.state.redis.set(false);
             let wait = backoff.wait();
             if lost_since.is_none() {
                 self.counters.redis_lost.add();
@@ -109,7 +138,8 @@ impl RedisSource {
         lost_since: &mut Option<Instant>,
     ) -> redis::RedisError {
         let pattern = format!("{}*", self.settings.key_prefix);
-        let (pings, mut messages) = match redis_client::subscribe(&self.settings, &pattern).await {
+        let on_message: OnMessage = Arc::new(self.clone());
+        let (pings, mut messages) = match redis_client::subscribe(&self.settings, &pattern, &on_message).await {
             Ok(subscription) => subscription.split(),
             Err(error) => return error,
         };
@@ -120,11 +150,15 @@ impl RedisSource {
         } else {
             tracing::info!(redis = ?self.settings.nodes, pattern, "listening to Redis");
         }
+        self.counters.state.redis.set(true);
         ready.send_replace(true);
         let receiving = async {
             while let Some(message) = messages.next().await {
-                self.message(message.get_channel_name(), message.get_payload_bytes());
+                self.publish(message.get_channel_name(), message.get_payload_bytes());
                 tokio::task::consume_budget().await; // a flood on Redis must not starve the sockets
+                if let Some(wait) = self.publisher.hears_too_much() {
+                    wait.await;
+                }
             }
             redis::RedisError::from((redis::ErrorKind::Io, "the connection was closed"))
         };
@@ -134,7 +168,8 @@ impl RedisSource {
         }
     }
 
-    fn message(&self, full_name: &str, payload: &[u8]) {
+    fn publish(&self, full_name: &str, payload: &[u8]) {
+        let came = Came::now();
         let channel = without_prefix(full_name, &self.settings.key_prefix);
         let Some(message) = Message::parse(payload) else {
             self.counters.refused_redis_messages.add();
@@ -144,15 +179,16 @@ impl RedisSource {
         };
         let publish = Publish {
             source: Source::Redis,
-            id: None,
+            id: message.rustecho_id.as_str().and_then(|id| id.parse().ok()),
             channels: vec![channel],
             event: &message.event,
             data: message.data.unwrap_or(RawValue::NULL),
             except: message.socket.as_str().filter(|socket| !socket.is_empty()),
             came_as: Some(full_name),
+            came,
         };
         // A refusal has been counted and logged at the door; Redis has nobody to tell it to.
-        let _ = self.publisher.publish(&publish);
+        let _ = self.publisher.publish_later(&publish, &mut Later::default());
     }
 }
 
@@ -171,7 +207,7 @@ mod tests {
     fn read(payload: &str) -> Option<(String, Option<String>, Option<String>)> {
         let message = Message::parse(payload.as_bytes())?;
         let data = message.data.map(|data| data.get().to_owned());
-        Some((message.event, data, message.socket.as_str().map(str::to_owned)))
+        Some((message.event.into_owned(), data, message.socket.as_str().map(str::to_owned)))
     }
 
     #[test]

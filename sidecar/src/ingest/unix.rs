@@ -1,9 +1,8 @@
 //! The Unix socket source: frames of `docs/wire-format.md`, answered in the order in which they came.
 
 use std::{
-    fs, io,
-    os::unix::fs::{FileTypeExt, PermissionsExt},
-    path::{Path, PathBuf},
+    io,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -11,107 +10,114 @@ use std::{
     time::Duration,
 };
 
-use interprocess::local_socket::{
-    GenericFilePath, ListenerOptions, ToFsName,
-    tokio::{Listener, Stream},
-    traits::{StreamCommon, tokio::Listener as _},
+use interprocess::{
+    local_socket::traits::{StreamCommon as _, tokio::Listener as _},
+    os::unix::uds_local_socket::tokio::Stream,
 };
-use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use rustecho_wire::{
-    DecodeError, EventId, Header, Message, PROTOCOL_VERSION, Receipt, Refusal, RefusalCode, Welcome, frame::HEADER_LEN,
+    DecodeError, Decoded, EventId, Header, Message, PROTOCOL_VERSION, Receipt, Refusal, RefusalCode, Welcome,
+    frame::{self, HEADER_LEN},
+    lane::Lent,
 };
-use serde_json::value::RawValue;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, BufReader},
-    sync::watch,
-    time::timeout,
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::{Semaphore, watch},
+    time::{Instant, timeout},
 };
 
+mod brisk;
+mod inbox;
+mod lane;
+
+use self::{brisk::Brisk, inbox::Inbox, lane::Lane};
 use crate::{
-    config::UnixSocketConfig,
+    bounds::{Bound, Refusals},
+    config::{Live, UnixSocketConfig},
     counters::Counters,
-    publisher::{Publish, PublishError, Publisher, Source},
+    hub::Later,
+    ingest::{data, spool::Gate},
+    publisher::{Came, Publish, PublishError, Publisher, Source},
     server::stopped,
 };
 
+mod listener;
+
+use listener::Door;
+pub(super) use listener::group_id;
+pub use listener::{BindError, Replace};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// How long the rest of a frame may take once its header is there, and how long a publisher may leave answers unread.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Connections at one time: several thousand php-fpm workers.
-const MAX_CONNECTIONS: usize = 8_192;
+/// How long a publisher that is turned away may take for what it came to say; less than PHP waits (`rustecho.timeout_ms`).
+const FAREWELL: Duration = Duration::from_millis(20);
+/// Publishers that are told at one time why they are turned away; others find the connection closed.
+const FAREWELLS: usize = 64;
+/// How long frames that follow each other without a pause are answered once the sidecar stops.
+const LAST_FRAMES: Duration = Duration::from_millis(100);
 /// Room for a body that is kept between frames; a larger one is given back.
 const KEPT_BODY: usize = 64 * 1024;
 
-/// Why the Unix socket cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum BindError {
-    /// Another process answers there.
-    #[error("unixSocket.path: another process is listening on {0}; stop it, or choose another path")]
-    InUse(PathBuf),
-    /// What stands there is no socket, and is not ours to remove.
-    #[error("unixSocket.path: {0} exists and is not a socket; remove it, or choose another path")]
-    NotASocket(PathBuf),
-    /// `unixSocket.group` names no group.
-    #[error("unixSocket.group: there is no group `{0}`")]
-    NoGroup(String),
-    /// Anything else the system says.
-    #[error("unixSocket.path: {path}: {error}")]
-    Io {
-        /// The socket's path.
-        path: PathBuf,
-        /// What the system said.
-        error: io::Error,
-    },
-}
-
 /// An open Unix socket; its file goes away with it.
 pub struct UnixSource {
-    listener: Listener,
+    door: Door,
     settings: UnixSocketConfig,
+    most: usize,
+    live: Option<Live>,
 }
 
 impl UnixSource {
     /// Opens the socket with the configured mode and group. A file left behind by a dead process is replaced; one that
-    /// answers is not.
+    /// answers is not, unless it is that of a predecessor.
     ///
     /// # Errors
     /// [`BindError`].
-    pub fn bind(settings: UnixSocketConfig) -> Result<Self, BindError> {
-        let path = settings.path.clone();
-        let failed = |error| BindError::Io { path: path.clone(), error };
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::create_dir_all(folder).map_err(failed)?;
-        }
-        match fs::symlink_metadata(&path) {
-            Err(_) => {}
-            Ok(found) if !found.file_type().is_socket() => return Err(BindError::NotASocket(path)),
-            Ok(_) if std::os::unix::net::UnixStream::connect(&path).is_ok() => return Err(BindError::InUse(path)),
-            Ok(_) => fs::remove_file(&path).map_err(failed)?,
-        }
-        let name = path.as_path().to_fs_name::<GenericFilePath>().map_err(failed)?;
-        let options = ListenerOptions::new().name(name).mode(settings.mode as libc::mode_t);
-        let listener = options.create_tokio().map_err(failed)?;
-        // The file was made with the mode less the umask: say it again.
-        fs::set_permissions(&path, fs::Permissions::from_mode(settings.mode)).map_err(failed)?;
-        if let Some(group) = &settings.group {
-            let gid = group_id(group).ok_or_else(|| BindError::NoGroup(group.clone()))?;
-            std::os::unix::fs::chown(&path, None, Some(gid)).map_err(failed)?;
-        }
-        Ok(Self { listener, settings })
+    pub fn bind(settings: UnixSocketConfig, most: usize, replace: Replace) -> Result<Self, BindError> {
+        let door = Door::open(&settings, replace)?;
+        Ok(Self { door, settings, most, live: None })
+    }
+
+    /// Serves on a socket that systemd, or another parent, has opened and keeps; its path, mode and group are theirs.
+    ///
+    /// # Errors
+    /// [`BindError`].
+    pub fn adopt(
+        listener: std::os::unix::net::UnixListener,
+        settings: UnixSocketConfig,
+        most: usize,
+    ) -> Result<Self, BindError> {
+        let door = Door::adopt(listener)?;
+        let settings = UnixSocketConfig { path: door.path().to_path_buf(), ..settings };
+        Ok(Self { door, settings, most, live: None })
+    }
+
+    /// Goes by what is in force when a publisher comes, as to how many there may be and whose.
+    #[must_use]
+    pub fn following(self, live: Live) -> Self {
+        Self { live: Some(live), ..self }
     }
 
     /// Where it listens.
     pub fn path(&self) -> &Path {
-        &self.settings.path
+        self.door.path()
     }
 
     /// Serves publishers until `stop` changes; then the frames that have arrived are answered, and no more are read.
-    pub async fn run(self, publisher: Arc<Publisher>, counters: Arc<Counters>, stop: watch::Receiver<bool>) {
+    pub async fn run(
+        self,
+        publisher: Arc<Publisher>,
+        refusals: Arc<Refusals>,
+        counters: Arc<Counters>,
+        gate: Arc<Gate>,
+        stop: watch::Receiver<bool>,
+    ) {
         let open = Arc::new(AtomicUsize::new(0));
+        let farewells = Arc::new(Semaphore::new(FAREWELLS));
         let mut stopping = stop.clone();
         let mut tasks = tokio::task::JoinSet::new();
         loop {
             let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
+                accepted = self.door.listener.accept() => accepted,
                 () = stopped(&mut stopping) => break,
                 Some(_) = tasks.join_next(), if !tasks.is_empty() => continue,
             };
@@ -123,28 +129,50 @@ impl UnixSource {
                     continue;
                 }
             };
-            if !self.may_enter(&stream) || open.load(Relaxed) >= MAX_CONNECTIONS {
+            if !self.may_enter(&stream) {
                 counters.refused_peers.add();
                 continue;
             }
+            let most = self.live.as_ref().map_or(self.most, |live| live.limits().publishers);
+            if open.load(Relaxed) >= most {
+                let sentence = refusals.over(Bound::Publishers, most, "a publisher");
+                if let Ok(place) = farewells.clone().try_acquire_owned() {
+                    tasks.spawn(async move {
+                        turn_away(stream, sentence).await;
+                        drop(place);
+                    });
+                }
+                continue;
+            }
             open.fetch_add(1, Relaxed);
-            let peer = Peer { publisher: publisher.clone(), counters: counters.clone(), answers: Vec::new() };
+            let peer = Peer {
+                publisher: publisher.clone(),
+                counters: counters.clone(),
+                gate: gate.clone(),
+                later: false,
+                brisk: Brisk::default(),
+                waiting: Later::default(),
+                answers: Vec::new(),
+                lane: None,
+            };
             let (open, stop) = (open.clone(), stop.clone());
             tasks.spawn(async move {
                 peer.serve(stream, stop).await;
                 open.fetch_sub(1, Relaxed);
             });
         }
-        let _ = fs::remove_file(&self.settings.path);
+        drop(self.door);
         while tasks.join_next().await.is_some() {}
     }
 
     fn may_enter(&self, stream: &Stream) -> bool {
-        if self.settings.allowed_uids.is_empty() {
+        let config = self.live.as_ref().map(Live::read);
+        let settings = config.as_ref().and_then(|config| config.unix_socket.as_ref()).unwrap_or(&self.settings);
+        if settings.allowed_uids.is_empty() {
             return true;
         }
-        let uid = stream.peer_creds().ok().and_then(|creds| creds.euid());
-        let allowed = uid.is_some_and(|uid| self.settings.allowed_uids.contains(&uid));
+        let uid = stream.peer_creds().ok().and_then(|peer| peer.euid());
+        let allowed = uid.is_some_and(|uid| settings.allowed_uids.contains(&uid));
         if !allowed {
             tracing::warn!(uid, "a publisher was refused: its uid is not in unixSocket.allowedUids");
         }
@@ -152,12 +180,32 @@ impl UnixSource {
     }
 }
 
+/// Tells a publisher that there are too many, and waits a little for it to have said what it came for: who finds the connection
+/// closed while it writes does not read the reason.
+async fn turn_away(mut stream: Stream, message: String) {
+    let refusal = Refusal { id: EventId::NIL, code: RefusalCode::Unavailable, message }.to_frame();
+    let _ = timeout(FAREWELL, async {
+        stream.write_all(&refusal).await?;
+        stream.read(&mut [0; 4096]).await
+    })
+    .await;
+}
+
 /// One connected publisher.
 struct Peer {
     publisher: Arc<Publisher>,
     counters: Arc<Counters>,
+    gate: Arc<Gate>,
+    /// This publisher was told to spool: nothing that it has on the way may overtake what it spools.
+    later: bool,
+    /// Whether its frames follow each other closely.
+    brisk: Brisk,
+    /// Where events wait that the receipts in `answers` are for.
+    waiting: Later,
     /// Answers that have not been written yet.
     answers: Vec<u8>,
+    /// Memory that it lends.
+    lane: Option<Lane>,
 }
 
 /// Why a connection ended early.
@@ -175,59 +223,73 @@ impl From<io::Error> for End {
 }
 
 impl Peer {
-    async fn serve(mut self, stream: Stream, mut stop: watch::Receiver<bool>) {
-        let mut stream = BufReader::with_capacity(16 * 1024, stream);
-        let mut body = Vec::new();
+    async fn serve(mut self, mut stream: Stream, mut stop: watch::Receiver<bool>) {
+        let (mut inbox, mut body, mut last) = (Inbox::default(), Vec::new(), None::<Instant>);
         let ended = loop {
             let step = tokio::select! {
                 biased;
-                step = self.frame(&mut stream, &mut body) => step,
+                step = self.frame(&mut stream, &mut inbox, &mut body) => step,
                 () = stopped(&mut stop) => break Ok(()),
             };
             if let Err(end) = step {
                 break Err(end);
             }
+            // Who never pauses would not be sent away otherwise.
+            if stop.has_changed().unwrap_or(true)
+                && *last.get_or_insert_with(|| Instant::now() + LAST_FRAMES) < Instant::now()
+            {
+                break Ok(());
+            }
         };
         if let Err(End::Bad(error)) = ended {
             self.counters.bad_frames.add();
             tracing::warn!(%error, "a publisher's connection is closed: its frame did not decode");
-            self.refuse(EventId::NIL, error.refusal_code(), error.to_string());
+            let text = match error {
+                DecodeError::Version(theirs) => format!(
+                    "the sidecar {VERSION} speaks protocol version {PROTOCOL_VERSION}, this publisher speaks {theirs}: install \
+                     the same release of both"
+                ),
+                _ => error.to_string(),
+            };
+            self.refuse(EventId::NIL, error.refusal_code(), text);
         }
         let _ = self.flush(&mut stream).await;
     }
 
-    /// Reads one frame and answers it. Waiting for its header can be given up without loss; nothing else is waited for long.
-    async fn frame(&mut self, stream: &mut BufReader<Stream>, body: &mut Vec<u8>) -> Result<(), End> {
-        use tokio::io::AsyncBufReadExt;
-        if stream.buffer().is_empty() {
+    /// Reads one frame and answers it. Waiting for its start can be given up without loss; nothing else is waited for long.
+    async fn frame(&mut self, stream: &mut Stream, inbox: &mut Inbox, body: &mut Vec<u8>) -> Result<(), End> {
+        if inbox.bytes().is_empty() {
             self.flush(stream).await?;
-            if stream.fill_buf().await?.is_empty() {
+            let there = self.brisk.linger(&*stream);
+            if inbox.fill(stream, there).await? == 0 {
                 return Err(End::Gone);
             }
-        }
-        let mut header = [0; HEADER_LEN];
-        let header = {
-            timeout(PATIENCE, stream.read_exact(&mut header)).await.map_err(|_| End::Gone)??;
-            Header::parse(&header).map_err(End::Bad)?
-        };
-        body.clear();
-        body.shrink_to(KEPT_BODY);
-        body.resize(header.len, 0);
-        timeout(PATIENCE, stream.read_exact(body)).await.map_err(|_| End::Gone)??;
-        match Message::decode(header.kind, body).map_err(End::Bad)? {
-            Message::Hello(hello) => {
-                tracing::debug!(client = hello.client, pid = hello.pid, "publisher says hello");
-                let welcome = Welcome {
-                    sidecar: env!("CARGO_PKG_VERSION").into(),
-                    oldest: PROTOCOL_VERSION,
-                    newest: PROTOCOL_VERSION,
-                    max_data: u32::try_from(self.publisher.limits().data).unwrap_or(u32::MAX),
-                };
-                self.answers.extend_from_slice(&welcome.to_frame());
+            if let Some(descriptor) = inbox.take_descriptor() {
+                match Lane::take(descriptor) {
+                    Ok(lane) => self.lane = Some(lane),
+                    // To close what it is may take time, if somebody means it to.
+                    Err(foreign) => drop(tokio::task::spawn_blocking(move || drop(foreign))),
+                }
             }
-            Message::Publish(event) => self.publish(&event),
-            // What only a sidecar sends makes no sense here; a later version may have a use for it.
-            Message::Welcome(_) | Message::Receipt(_) | Message::Refusal(_) => {}
+        }
+        if let Decoded::Frame { kind, body, consumed } = frame::decode(inbox.bytes()).map_err(End::Bad)? {
+            let message = Message::decode(kind, body).map_err(End::Bad)?;
+            let is_lent = matches!(&message, Message::Publish(event) if event.lent.is_some());
+            self.answer(message)?;
+            inbox.consume(consumed);
+            if is_lent {
+                // Little has been read, and much may have been done.
+                tokio::task::coop::consume_budget().await;
+            }
+        } else {
+            body.clear();
+            body.shrink_to(KEPT_BODY);
+            body.extend_from_slice(inbox.bytes());
+            inbox.consume(body.len());
+            let header = fill_up(stream, body, HEADER_LEN).await?;
+            let header = Header::parse(header.first_chunk().ok_or(End::Gone)?).map_err(End::Bad)?;
+            let whole = fill_up(stream, body, HEADER_LEN + header.len).await?;
+            self.answer(Message::decode(header.kind, &whole[HEADER_LEN..]).map_err(End::Bad)?)?;
         }
         if self.answers.len() > KEPT_BODY {
             self.flush(stream).await?;
@@ -235,11 +297,52 @@ impl Peer {
         Ok(())
     }
 
+    fn answer(&mut self, message: Message<'_>) -> Result<(), End> {
+        match message {
+            Message::Hello(hello) => {
+                tracing::debug!(client = hello.client, pid = hello.pid, "publisher says hello");
+                self.gate.knock();
+                let welcome = Welcome {
+                    sidecar: VERSION.into(),
+                    oldest: PROTOCOL_VERSION,
+                    newest: PROTOCOL_VERSION,
+                    max_data: u32::try_from(self.publisher.limits().data).unwrap_or(u32::MAX),
+                };
+                self.answers.extend_from_slice(&welcome.to_frame());
+            }
+            Message::Publish(event) => match event.lent {
+                None => self.publish(&event),
+                Some(lent) => self.publish_lent(event, lent).map_err(End::Bad)?,
+            },
+            // What only a sidecar sends makes no sense here; a later version may have a use for it.
+            Message::Welcome(_) | Message::Receipt(_) | Message::Refusal(_) => {}
+        }
+        Ok(())
+    }
+
+    fn publish_lent(&mut self, event: rustecho_wire::Publish<'_>, lent: Lent) -> Result<(), DecodeError> {
+        let lane = self.lane.take().ok_or(DecodeError::NotLent { slot: lent.slot, len: lent.len })?;
+        let fetched = lane.fetch(lent, |data| self.publish(&rustecho_wire::Publish { data, ..event }));
+        self.lane = Some(lane);
+        fetched
+    }
+
     fn publish(&mut self, event: &rustecho_wire::Publish<'_>) {
-        let data: &RawValue = match serde_json::from_str(event.data) {
+        if event.spoolable && (self.later || self.gate.is_shut()) {
+            self.later = true;
+            self.counters.spool_deferred.add();
+            let reason =
+                "the sidecar has just started and its clients are still coming back (spool.settleMs): try later";
+            self.refuse(event.id, RefusalCode::Unavailable, reason.into());
+            return;
+        }
+        let came = Came::made(event.time, event.trace);
+        let data = match data::json(event.data) {
             Ok(data) => data,
             Err(error) => {
-                self.counters.refused_publishes.add();
+                self.counters.refused_unix.add();
+                let channel = event.channels.first().copied().unwrap_or_default();
+                self.publisher.say_refused(Source::Unix, channel, format_args!("data is not valid JSON: {error}"));
                 self.refuse(event.id, RefusalCode::NotJson, format!("data is not valid JSON: {error}"));
                 return;
             }
@@ -252,8 +355,11 @@ impl Peer {
             data,
             except: Some(event.socket).filter(|socket| !socket.is_empty()),
             came_as: None,
+            came,
         };
-        match self.publisher.publish(&publish) {
+        let mut unwatched = Later::default();
+        let waiting = if event.receipt { &mut self.waiting } else { &mut unwatched };
+        match self.publisher.publish_later(&publish, waiting) {
             Ok(subscribers) if event.receipt => {
                 self.answers.extend_from_slice(&Receipt { id: event.id, subscribers }.to_frame());
             }
@@ -276,25 +382,25 @@ impl Peer {
         self.answers.extend_from_slice(&Refusal { id, code, message }.to_frame());
     }
 
-    async fn flush(&mut self, stream: &mut BufReader<Stream>) -> Result<(), End> {
+    async fn flush(&mut self, stream: &mut Stream) -> Result<(), End> {
         if !self.answers.is_empty() {
-            timeout(PATIENCE, stream.get_mut().write_all(&self.answers)).await.map_err(|_| End::Gone)??;
+            // A receipt says that the event has been written, and that the other nodes can have it.
+            self.publisher.told(&mut self.waiting).await;
+            timeout(PATIENCE, stream.write_all(&self.answers)).await.map_err(|_| End::Gone)??;
             self.answers.clear();
         }
         Ok(())
     }
 }
 
-/// The number of a group, by name or number.
-fn group_id(group: &str) -> Option<u32> {
-    if let Ok(number) = group.parse() {
-        return Some(number);
+/// Reads until `body` has so many bytes.
+async fn fill_up<'a>(stream: &mut Stream, body: &'a mut Vec<u8>, len: usize) -> Result<&'a [u8], End> {
+    let have = body.len();
+    if have < len {
+        body.resize(len, 0);
+        timeout(PATIENCE, stream.read_exact(&mut body[have..])).await.map_err(|_| End::Gone)??;
     }
-    let lines = fs::read_to_string("/etc/group").ok()?;
-    lines.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        (fields.next()? == group).then(|| fields.nth(1)?.parse().ok())?
-    })
+    Ok(body)
 }
 
 #[cfg(test)]

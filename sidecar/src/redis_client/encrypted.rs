@@ -25,12 +25,18 @@ pub(super) async fn connect(settings: &RedisConfig, client: &Client) -> RedisRes
         .map_err(|error| unusable("databaseConfig.redis.tls.ca holds no certificate", &error))?;
     let name = ServerName::try_from(host.clone())
         .map_err(|error| unusable("databaseConfig.redis.host is no name for TLS", &error))?;
-    let stream = TcpStream::connect((host.as_str(), *port)).await?;
+    let stream = tcp(host, *port).await?;
+    Ok(Some(TlsConnector::from(Arc::new(config)).connect(name, stream).await?))
+}
+
+/// A connection of our own, with the settings that the Redis crate is given for its.
+pub(super) async fn tcp(host: &str, port: u16) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect((host, port)).await?;
     stream.set_nodelay(true)?;
     let keepalive =
         socket2::TcpKeepalive::new().with_time(Duration::from_secs(10)).with_interval(Duration::from_secs(5));
     socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
-    Ok(Some(TlsConnector::from(Arc::new(config)).connect(name, stream).await?))
+    Ok(stream)
 }
 
 fn unusable(what: &'static str, error: &dyn std::fmt::Display) -> RedisError {

@@ -1,9 +1,16 @@
 //! The TCP port: one HTTP server for Socket.IO and the HTTP API.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use ::http::{
-    Request, Response,
+    Request, Response, StatusCode,
     header::{CONNECTION, UPGRADE},
 };
 use axum::body::Body;
@@ -13,21 +20,40 @@ use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{Notify, watch},
     task::JoinSet,
 };
 
-use super::HEADER_TIME;
-use crate::{api::Api, config::Config, edge::Edge, tls::Certificate};
+use super::{
+    lent::{Lent, Untaken},
+    listeners,
+};
+use crate::{
+    admission::Admission,
+    api::Api,
+    bounds::{Bound, Refusals},
+    config::Live,
+    edge::Edge,
+    tls::Certificate,
+};
 
-/// What unacknowledged bytes may last before the kernel gives a connection up.
-const USER_TIMEOUT: Duration = Duration::from_secs(20);
+/// After `limits.writeTimeoutMs`, by which who takes nothing is let go and counted, the kernel gives a connection up.
+const BEYOND_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+/// What the kernel may hold for one client: without a bound it grows to 4 MB for each that does not read.
+const SEND_BUFFER: usize = 256 * 1024;
+
+/// How long connections are still accepted after new ones have been sent over to the next sidecar.
+const LINGER: Duration = Duration::from_millis(500);
+/// How long a connection may take for its first request once the sidecar stops.
+const FIRST_REQUEST: Duration = Duration::from_millis(500);
 
 /// What answers requests.
 pub(super) struct App {
-    pub(super) config: Arc<Config>,
-    pub(super) edge: Edge,
-    pub(super) api: Api,
+    pub(super) config: Live,
+    pub(super) edge: Arc<Edge>,
+    pub(super) api: Arc<Api>,
+    pub(super) admission: Arc<Admission>,
+    pub(super) refusals: Arc<Refusals>,
 }
 
 /// The peer of a request, for whoever needs it further in.
@@ -42,32 +68,58 @@ pub(super) async fn serve(
     stop: watch::Receiver<bool>,
 ) {
     let app = Arc::new(app);
+    let descriptors = super::resources::descriptors();
     let mut stopping = stop.clone();
     let mut connections = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = super::stopped(&mut stopping) => break,
-            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                let _ = stream.set_nodelay(true);
-                let (app, peer, stop) = (app.clone(), peer.ip(), stop.clone());
-                match certificate.clone() {
-                    // hyper is given the bare stream: the edge asks for it back after an upgrade.
-                    None => connections.spawn(connection(stream, peer, app, stop)),
-                    Some(certificate) => connections.spawn(encrypted(stream, certificate, peer, app, stop)),
-                };
+    {
+        let mut end = std::pin::pin!(async {
+            super::stopped(&mut stopping).await;
+            if listeners::shares_its_port(&listener) {
+                if let Err(error) = listeners::send_over(&listener) {
+                    tracing::debug!(%error, "new connections cannot be sent over to the next sidecar");
+                }
+                // Those that are between their first packet and being accepted.
+                tokio::time::sleep(LINGER.min(app.config.read().grace / 4)).await;
             }
-            Err(error) => {
-                tracing::warn!(%error, "accepting a connection");
-                tokio::time::sleep(Duration::from_millis(50)).await; // out of descriptors: let some go
+        });
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = &mut end => break,
+                Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    // Those whose websockets the edge has are no tasks here any more.
+                    if connections.len() + app.admission.open() >= descriptors {
+                        app.refusals.over(Bound::Connections, format!("{descriptors} by file descriptors"), peer);
+                        continue;
+                    }
+                    prepare(&stream, app.config.limits().write_timeout);
+                    let (app, peer, stop) = (app.clone(), peer.ip(), stop.clone());
+                    match certificate.clone() {
+                        // hyper is given the bare stream: the edge asks for it back after an upgrade.
+                        None => connections.spawn(connection(stream, peer, app, stop)),
+                        Some(certificate) => connections.spawn(encrypted(stream, certificate, peer, app, stop)),
+                    };
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "accepting a connection");
+                    tokio::time::sleep(Duration::from_millis(50)).await; // out of descriptors: let some go
+                }
             }
         }
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
+}
+
+/// None of these is needed for the connection to work.
+fn prepare(stream: &TcpStream, write_timeout: Duration) {
+    let socket = SockRef::from(stream);
+    let _ = socket.set_tcp_nodelay(true);
+    let _ = socket.set_tcp_user_timeout(Some(write_timeout + BEYOND_WRITE_TIMEOUT));
+    let _ = socket.set_send_buffer_size(SEND_BUFFER);
 }
 
 async fn encrypted(
@@ -77,15 +129,19 @@ async fn encrypted(
     app: Arc<App>,
     mut stop: watch::Receiver<bool>,
 ) {
-    // The edge does so for bare streams; it cannot reach this one.
-    let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(USER_TIMEOUT));
+    let longest = app.config.limits().handshake;
     let handshake = tokio::select! {
-        handshake = certificate.accept(stream) => handshake,
+        handshake = certificate.accept(stream, longest) => handshake,
         () = super::stopped(&mut stop) => return,
     };
     match handshake {
         Ok(stream) => connection(stream, peer, app, stop).await,
-        Err(error) => tracing::debug!(%peer, %error, "TLS handshake failed"),
+        Err(error) => {
+            if error.kind() == std::io::ErrorKind::TimedOut {
+                app.refusals.over(Bound::Handshake, longest.as_millis(), peer);
+            }
+            tracing::debug!(%peer, %error, "TLS handshake failed");
+        }
     }
 }
 
@@ -93,34 +149,70 @@ async fn connection<S>(stream: S, peer: IpAddr, app: Arc<App>, mut stop: watch::
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let limits = app.config.limits();
+    let (handshake, header, write_timeout) = (limits.handshake, limits.header, limits.write_timeout);
+    let (stream, back) = Lent::new(stream, write_timeout);
+    // Whether a request came: only before the first is a client late, later the connection is kept for it.
+    let served = Arc::new(AtomicBool::new(false));
+    let first_request = Arc::new(Notify::new());
+    let (has_served, came, refusals) = (served.clone(), first_request.clone(), app.refusals.clone());
+    let lent = back.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let app = app.clone();
+        let (app, lent) = (app.clone(), lent.clone());
+        served.store(true, Relaxed);
+        came.notify_one();
         async move {
             request.extensions_mut().insert(PeerAddress(peer.to_canonical()));
             if app.is_stray(&request) {
                 tokio::time::sleep(STRAY).await;
                 return Err(Dropped);
             }
-            Ok(app.answer(request).await)
+            let answer = app.answer(request).await;
+            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                lent.upgraded();
+            }
+            Ok(answer)
         }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME)
-        .max_buf_size(64 * 1024)
+        .header_read_timeout(handshake)
+        .max_buf_size(header)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = super::stopped(&mut stop) => {
+        () = async {
+            super::stopped(&mut stop).await;
+            // It came in before the stop, or else its request would be at the next sidecar.
+            let wait = tokio::time::timeout(FIRST_REQUEST, first_request.notified());
+            if !has_served.load(Relaxed) {
+                let _ = wait.await;
+            }
+        } => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     };
     if let Err(error) = ended {
+        if error.is_parse_too_large() {
+            let sentence = refusals.over(Bound::Header, header, peer);
+            back.farewell("431 Request Header Fields Too Large", &sentence).await;
+        } else if error.is_timeout() && !has_served.load(Relaxed) {
+            let sentence = refusals.over(Bound::Handshake, handshake.as_millis(), peer);
+            back.farewell("408 Request Timeout", &sentence).await;
+        } else if is_untaken(&error) {
+            refusals.over(Bound::WriteTimeout, write_timeout.as_millis(), peer);
+        }
         tracing::trace!(%error, "a connection ended");
     }
+}
+
+/// Whether a connection ended because its peer took nothing of an answer.
+fn is_untaken(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    matches!(cause.and_then(std::io::Error::get_ref), Some(cause) if cause.is::<Untaken>())
 }
 
 /// After which a websocket that asks for something else than Socket.IO is dropped, as it always was.
@@ -143,23 +235,49 @@ impl App {
 
     /// What follows the Socket.IO path and its slash.
     fn below_socketio<'a>(&self, path: &'a str) -> Option<&'a str> {
-        path.strip_prefix(self.config.socketio.path.as_str())?.strip_prefix('/')
+        path.strip_prefix(self.config.read().socketio.path.as_str())?.strip_prefix('/')
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         match self.below_socketio(request.uri().path()) {
-            Some("") => self.edge.answer(request).await,
+            Some("") => self.socketio(request).await,
             Some(file)
-                if self.config.socketio.serve_client && request.uri().query().is_none_or(|q| !q.contains("EIO=")) =>
+                if self.config.read().socketio.serve_client
+                    && request.uri().query().is_none_or(|q| !q.contains("EIO=")) =>
             {
                 let file = file.to_owned();
                 match crate::edge::client_file::answer(&file, &request) {
                     Some(response) => response,
-                    None => self.edge.answer(request).await,
+                    None => self.socketio(request).await,
                 }
             }
-            Some(_) => self.edge.answer(request).await,
+            Some(_) => self.socketio(request).await,
             None => self.api.answer(request).await,
         }
+    }
+
+    async fn socketio(&self, mut request: Request<Incoming>) -> Response<Body> {
+        let Some(&PeerAddress(peer)) = request.extensions().get() else { return self.edge.answer(request).await };
+        match self.admission.admit(&mut request, peer) {
+            Ok(()) => self.edge.answer(request).await,
+            Err(refused) => *refused,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Limits;
+
+    #[tokio::test]
+    async fn the_kernel_gives_nobody_up_before_the_bound_that_names_itself() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (stream, _) = accepted.unwrap();
+        let longest = Limits::default().write_timeout;
+        prepare(&stream, longest);
+        assert!(SockRef::from(&stream).tcp_user_timeout().unwrap().unwrap() > longest);
     }
 }

@@ -1,8 +1,43 @@
-//! What clients send, read from any JSON: `None` means that it makes no sense and is ignored.
+//! What clients send, read from any JSON.
 
 use serde_json::Value;
 
-use crate::{channel::ChannelName, config::Limits, edge::packet::is_reserved};
+use crate::{
+    bounds::Bound,
+    channel::{ChannelError, ChannelName},
+    config::Limits,
+    edge::packet::is_reserved,
+};
+
+/// Why a request is not taken.
+#[derive(Debug, PartialEq)]
+pub(super) enum Wrong {
+    /// It makes no sense and is ignored.
+    Nonsense,
+    /// It is over a bound.
+    Over(Over),
+}
+
+/// Something over a bound.
+#[derive(Debug, PartialEq)]
+pub(super) struct Over {
+    pub(super) bound: Bound,
+    pub(super) limit: String,
+    /// The channel that it is about, as the client called it.
+    pub(super) channel: String,
+}
+
+impl Over {
+    pub(super) fn new(bound: Bound, limit: impl ToString + Copy, channel: impl Into<String>) -> Self {
+        Self { bound, limit: limit.to_string(), channel: channel.into() }
+    }
+}
+
+impl From<Over> for Wrong {
+    fn from(over: Over) -> Self {
+        Self::Over(over)
+    }
+}
 
 /// `subscribe` and `unsubscribe`: `{channel, auth}`.
 #[derive(Debug, PartialEq)]
@@ -21,38 +56,48 @@ pub(super) struct ClientEvent {
 }
 
 impl Subscription {
-    pub(super) fn parse(payload: Value, limits: &Limits) -> Option<Self> {
-        let Value::Object(mut fields) = payload else { return None };
-        let channel = channel(&fields.remove("channel")?, limits)?;
-        Some(Self { channel, auth: fields.remove("auth").unwrap_or_default() })
+    pub(super) fn parse(payload: Value, limits: &Limits) -> Result<Self, Wrong> {
+        let Value::Object(mut fields) = payload else { return Err(Wrong::Nonsense) };
+        let channel = channel(fields.remove("channel"), limits)?;
+        Ok(Self { channel, auth: fields.remove("auth").unwrap_or_default() })
     }
 }
 
 impl ClientEvent {
-    pub(super) fn parse(payload: Value, limits: &Limits) -> Option<Self> {
+    pub(super) fn parse(payload: Value, limits: &Limits) -> Result<Self, Wrong> {
         let payload = match payload {
-            Value::String(text) => serde_json::from_str(&text).ok()?,
+            Value::String(text) => serde_json::from_str(&text).map_err(|_| Wrong::Nonsense)?,
             other => other,
         };
-        let Value::Object(mut fields) = payload else { return None };
-        let channel = channel(&fields.remove("channel")?, limits)?;
-        let Value::String(event) = fields.remove("event")? else { return None };
-        if event.len() > limits.event_name || is_reserved(&event) {
-            return None;
+        let Value::Object(mut fields) = payload else { return Err(Wrong::Nonsense) };
+        let channel = channel(fields.remove("channel"), limits)?;
+        let Some(Value::String(event)) = fields.remove("event") else { return Err(Wrong::Nonsense) };
+        if event.len() > limits.event_name {
+            return Err(Over::new(Bound::EventName, limits.event_name, channel.as_str()).into());
         }
-        Some(Self { channel, event, data: fields.remove("data").unwrap_or_default() })
+        if is_reserved(&event) {
+            return Err(Wrong::Nonsense);
+        }
+        Ok(Self { channel, event, data: fields.remove("data").unwrap_or_default() })
     }
 }
 
 /// A channel name; numbers and `true` stand for their text, as in the old server.
-fn channel(value: &Value, limits: &Limits) -> Option<ChannelName> {
+fn channel(value: Option<Value>, limits: &Limits) -> Result<ChannelName, Wrong> {
     let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) if number.as_f64() != Some(0.0) => number.to_string(),
-        Value::Bool(true) => "true".to_owned(),
-        _ => return None,
+        Some(Value::String(text)) => text,
+        Some(Value::Number(number)) if number.as_f64() != Some(0.0) => number.to_string(),
+        Some(Value::Bool(true)) => "true".to_owned(),
+        _ => return Err(Wrong::Nonsense),
     };
-    ChannelName::parse(&text, limits.channel_name).ok()
+    ChannelName::within(limits, &text).map_err(|error| match error {
+        ChannelError::Empty => Wrong::Nonsense,
+        ChannelError::TooLong { max, .. } => Over::new(Bound::ChannelName, max, text).into(),
+        ChannelError::Character { .. } => {
+            let limit = format!("{:?}", limits.channel_characters).to_lowercase();
+            Over::new(Bound::ChannelCharacters, limit.as_str(), text).into()
+        }
+    })
 }
 
 /// How many binary placeholders (`{"_placeholder": true, "num": n}`) there are in a value.

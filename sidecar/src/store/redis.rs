@@ -152,6 +152,7 @@ impl Writer {
             };
             shared.connection.lock().take();
             shared.queue.pause();
+            shared.counters.state.redis_presence.set(false);
             if self.lost_since.is_none() {
                 let redis = &shared.settings.nodes;
                 tracing::error!(?redis, %error, "presence lists are not written: Redis cannot be reached");
@@ -172,6 +173,7 @@ impl Writer {
         self.lease.bury_the_dead(&mut redis, &shared.keys).await?;
         *shared.connection.lock() = Some(redis.clone());
         backoff.reset();
+        shared.counters.state.redis_presence.set(true);
         if let Some(since) = self.lost_since.take() {
             tracing::warn!(
                 gap_ms = since.elapsed().as_millis() as u64,

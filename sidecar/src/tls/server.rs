@@ -21,9 +21,6 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use super::key::{self, KeyError};
 use crate::config::TlsConfig;
 
-/// How long a client may take for the handshake.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-
 /// Why a certificate cannot be served; each text names the setting.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
@@ -67,7 +64,6 @@ pub enum TlsError {
 
 /// A certificate with its key, ready to be served.
 pub struct Certificate {
-    settings: TlsConfig,
     current: RwLock<TlsAcceptor>,
 }
 
@@ -76,29 +72,28 @@ impl Certificate {
     ///
     /// # Errors
     /// [`TlsError`] naming the setting and the file.
-    pub fn open(settings: TlsConfig) -> Result<Self, TlsError> {
-        let current = RwLock::new(acceptor(&settings)?);
-        Ok(Self { settings, current })
+    pub fn open(settings: &TlsConfig) -> Result<Self, TlsError> {
+        Ok(Self { current: RwLock::new(acceptor(settings)?) })
     }
 
-    /// Reads the files again. New connections get what they hold now, the others stay as they are. When something is wrong, so
-    /// does the certificate that is served.
+    /// Reads the files of these settings. New connections get what they hold now, the others stay as they are. When something
+    /// is wrong, so does the certificate that is served.
     ///
     /// # Errors
     /// [`TlsError`] naming the setting and the file.
-    pub fn reload(&self) -> Result<(), TlsError> {
-        let read = acceptor(&self.settings)?;
+    pub fn reload(&self, settings: &TlsConfig) -> Result<(), TlsError> {
+        let read = acceptor(settings)?;
         *self.current.write() = read;
         Ok(())
     }
 
-    /// Does the handshake with a new connection.
+    /// Does the handshake with a new connection, within `longest`.
     ///
     /// # Errors
     /// When the client speaks something else, or takes too long.
-    pub async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    pub async fn accept(&self, stream: TcpStream, longest: Duration) -> io::Result<TlsStream<TcpStream>> {
         let acceptor = self.current.read().clone();
-        tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await?
+        tokio::time::timeout(longest, acceptor.accept(stream)).await?
     }
 }
 

@@ -12,6 +12,7 @@ mod jsonp;
 mod packets;
 mod pipes;
 mod polling;
+mod runs;
 mod slow;
 mod support;
 mod upgrade;

@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use rustecho_sidecar::edge::{DisconnectReason, EmitError};
+use rustecho_sidecar::{
+    config::SlowClients,
+    edge::{DisconnectReason, EmitError, Packet, Run},
+};
 
 use crate::support::{BOTH, Frame, Server, Ws, http::Session, server::packet, within};
 
@@ -52,6 +55,63 @@ async fn a_client_that_reads_late_gets_everything_in_order() {
     }
 }
 
+fn number(text: &str) -> u64 {
+    text.split(['[', ',']).nth(3).unwrap_or_else(|| panic!("{text}")).parse().unwrap()
+}
+
+#[tokio::test]
+async fn the_oldest_events_make_room_where_that_is_asked_for() {
+    const BOUND: usize = 500_000;
+    for (eio, together) in [(3, 1), (4, 1), (4, 3)] {
+        let mut server = Server::with(|_, limits, _| {
+            limits.queue_per_socket = BOUND;
+            limits.slow_clients = SlowClients::DropOldest;
+        })
+        .await;
+        let (mut ws, id) = Ws::joined(server.address, eio).await;
+        server.told().await;
+        let socket = server.socket(&id);
+        let filler = "x".repeat(10_000);
+        for run in 0..1_000 / together {
+            let number = |n: usize| packet("x", &format!("[{},\"{filler}\"]", run * together + n));
+            socket.emit_run(&Run::new((0..together).map(number).collect::<Vec<Packet>>())).unwrap();
+            assert!(socket.queued() <= BOUND);
+        }
+        let sent = (1_000 / together * together) as u64;
+        let (mut next, mut got) = (0, 0);
+        while next < sent {
+            let number = number(&ws.text().await);
+            assert!(number >= next, "{number} after {next}");
+            (next, got) = (number + 1, got + 1);
+        }
+        assert!(server.dropped() > 100, "{}", server.dropped());
+        assert_eq!(got + server.dropped(), sent, "each one dropped is counted, and none came in part");
+        socket.emit(&packet("x", "[1000]")).unwrap();
+        assert_eq!(ws.text().await, "42[\"x\",[1000]]");
+    }
+}
+
+#[tokio::test]
+async fn the_oldest_events_make_room_for_a_poller_that_does_not_poll() {
+    for eio in BOTH {
+        let mut server = Server::with(|_, limits, _| {
+            limits.queue_per_socket = 10 * (10 + 64);
+            limits.slow_clients = SlowClients::DropOldest;
+        })
+        .await;
+        let (mut session, id) = Session::joined(server.address, eio).await;
+        server.told().await;
+        let socket = server.socket(&id);
+        for number in 10..90 {
+            socket.emit(&packet("x", &number.to_string())).unwrap();
+        }
+        assert_eq!(server.dropped(), 70);
+        let answer = session.poll().await;
+        assert!(answer.text().contains("42[\"x\",80]") && answer.text().contains("42[\"x\",89]"), "{}", answer.text());
+        assert!(!answer.text().contains("79]"), "{}", answer.text());
+    }
+}
+
 #[tokio::test]
 async fn a_client_that_takes_nothing_for_too_long_is_closed() {
     let mut server = Server::with(|_, limits, bounds| {
@@ -66,7 +126,7 @@ async fn a_client_that_takes_nothing_for_too_long_is_closed() {
     for _ in 0..20 {
         socket.emit(&packet("x", &filler)).unwrap();
     }
-    assert_eq!(server.disconnected().await, DisconnectReason::SlowClient);
+    assert_eq!(server.disconnected().await, DisconnectReason::WriteTimeout);
     assert_eq!(server.edge.slow_sockets(), 1);
 }
 
@@ -105,8 +165,27 @@ async fn a_poller_that_does_not_poll_is_closed_at_its_bound() {
         assert_eq!(socket.emit(&packet("x", &filler)), Ok(()));
         assert_eq!(socket.emit(&packet("x", &filler)), Err(EmitError::Full));
         assert_eq!(server.disconnected().await, DisconnectReason::SlowClient);
+        let told = session.poll().await;
+        assert!(told.text().contains("42[\"rustecho:error\","), "{}", told.text());
+        assert!(told.text().contains("over limits.queueBytesPerSocket (1000)"), "{}", told.text());
+        assert!(session.poll().await.text().ends_with('1'), "and that it is closed");
         assert_eq!(session.poll().await.status, 400);
     }
+}
+
+#[tokio::test]
+async fn answers_that_nobody_takes_are_bounded_however_small() {
+    let mut server = Server::with(|_, limits, _| limits.queue_per_socket = 1_000_000).await;
+    let (mut session, id) = Session::joined(server.address, 3).await;
+    server.told().await;
+    let socket = server.socket(&id);
+    let pings = "1:2".repeat(30_000);
+    let query = session.query.clone();
+    for _ in 0..2 {
+        session.http.post(&query, &pings).await;
+        assert!(socket.queued() <= 1_000_000);
+    }
+    assert_eq!(server.disconnected().await, DisconnectReason::SlowClient);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use redis::{Commands, cluster::ClusterClient};
 use rustecho_sidecar::config::{RedisConfig, RedisNodes};
 
 use crate::{
+    nodes::{names, pair},
     servers::{Server, available, free_port, until},
     sidecar::{Sidecar, list},
 };
@@ -29,7 +30,12 @@ async fn sentinels_lead_to_the_master_before_and_after_a_failover() {
         sentinel_username: None,
         sentinel_password: None,
     };
-    let mut sidecar = Sidecar::start(RedisConfig { nodes, ..RedisConfig::default() });
+    let settings = RedisConfig { nodes, ..RedisConfig::default() };
+    let [one, two] = pair(&settings).await;
+    let events = names(20);
+    events[..10].iter().for_each(|event| one.say(event));
+    two.has_heard(&events[..10]).await;
+    let mut sidecar = Sidecar::start(settings);
     sidecar.is_ready().await;
     sidecar.join("presence-room", "a");
     sidecar.hears(|message| _ = publish(&master, message)).await;
@@ -38,9 +44,13 @@ async fn sentinels_lead_to_the_master_before_and_after_a_failover() {
 
     master.kill();
     until("the replica becomes the master", async || {
-        replica.ask::<redis::InfoDict>("INFO replication").get::<String>("role").filter(|role| role == "master")
+        // While it changes over, it closes the connections of its clients.
+        let info = replica.try_ask::<redis::InfoDict>("INFO replication").ok()?;
+        info.get::<String>("role").filter(|role| role == "master")
     })
     .await;
+    events[10..].iter().for_each(|event| one.say(event));
+    two.has_heard(&events).await;
     sidecar.hears(|message| _ = publish(&replica, message)).await;
     assert_eq!(sidecar.counters.redis_lost.get(), 1);
     sidecar.join("presence-room", "b");
@@ -79,7 +89,12 @@ async fn a_cluster_of_three() {
     // The first node that is named is down.
     let live = servers.iter().take(2).map(|(server, _)| server.port());
     let nodes = std::iter::once(free_port()).chain(live).map(|port| ("127.0.0.1".to_owned(), port)).collect();
-    let mut sidecar = Sidecar::start(RedisConfig { nodes: RedisNodes::Cluster(nodes), ..RedisConfig::default() });
+    let settings = RedisConfig { nodes: RedisNodes::Cluster(nodes), ..RedisConfig::default() };
+    let [one, two] = pair(&settings).await;
+    let events = names(100);
+    events.iter().for_each(|event| one.say(event));
+    two.has_heard(&events).await;
+    let mut sidecar = Sidecar::start(settings);
     sidecar.is_ready().await;
     // An event published on any node arrives.
     for (server, _) in &servers {

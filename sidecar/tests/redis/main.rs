@@ -8,6 +8,7 @@
 mod forms;
 mod groups;
 mod lists;
+mod nodes;
 mod outages;
 mod servers;
 mod sidecar;

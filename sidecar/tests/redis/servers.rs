@@ -97,10 +97,15 @@ impl Server {
 
     /// Sends one command, without a password.
     pub(crate) fn ask<T: FromRedisValue>(&self, command: &str) -> T {
+        self.try_ask(command).unwrap()
+    }
+
+    /// The same of a server that may just be closing its connections.
+    pub(crate) fn try_ask<T: FromRedisValue>(&self, command: &str) -> redis::RedisResult<T> {
         let mut words = command.split(' ');
         let mut asked = redis::cmd(words.next().unwrap());
         words.for_each(|word| _ = asked.arg(word));
-        asked.query(&mut self.client().get_connection().unwrap()).unwrap()
+        asked.query(&mut self.client().get_connection()?)
     }
 
     /// The text at a key.

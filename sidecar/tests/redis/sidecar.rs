@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
 use parking_lot::Mutex;
 use rustecho_sidecar::{
     channel::ChannelName,
     config::{Config, Database, Limits, RedisConfig, RedisNodes},
     counters::Counters,
     devlog::DevLog,
-    edge::{EmitError, Generation, Handshake, Packet, Socket, SocketId, Transport},
+    edge::{EmitError, Generation, Handshake, Headers, Packet, Socket, SocketId, Transport},
     hub::Hub,
     ingest::redis::RedisSource,
     presence::Presence,
@@ -126,7 +125,7 @@ struct Recorder {
 
 impl Recorder {
     fn new() -> Self {
-        let handshake = Handshake { headers: HeaderMap::new(), peer: None, generation: Generation::V4 };
+        let handshake = Handshake { headers: Headers::default(), peer: None, generation: Generation::V4 };
         Self { id: "recorder".into(), handshake, packets: Mutex::default() }
     }
 }

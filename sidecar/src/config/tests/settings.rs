@@ -78,7 +78,7 @@ fn https_needs_readable_files() {
     let setup = Setup::ours(&json!({"protocol": "https", "sslCertPath": "CERT", "sslPassphrase": "pass"}));
     assert_eq!(
         setup.error(),
-        "rustecho.json: sslCertPath is \"CERT\"; expected the path of a readable PEM file (No such file or directory (os error 2))"
+        "rustecho.json:1: sslCertPath is \"CERT\"; expected the path of a readable PEM file (No such file or directory (os error 2))"
     );
     let missing = Setup::ours(&json!({"protocol": "https"}));
     assert!(matches!(missing.load(), Err(ConfigError::SslPathsMissing { missing: "sslCertPath", .. })));
@@ -176,4 +176,57 @@ fn laravels_way_to_write_no_password_is_no_password() {
     let setup = Setup::ours(&json!({})).with("LARAVEL_ECHO_SERVER_REDIS_PASSWORD", "${REDIS_PASSWORD}");
     assert_eq!(setup.with("REDIS_PASSWORD", "null").config().redis.password, None);
     assert_eq!(redis(json!({"password": "null"})).password.as_deref(), Some("null"));
+}
+
+#[test]
+fn the_admin_listener_is_on_by_default_but_in_the_place_of_the_old_server() {
+    assert_eq!(ours_with("devMode", json!(false)).admin, Some(AdminConfig::default()));
+    assert_eq!(Setup::old(&json!({})).config().admin, None);
+    let asked_for = Setup::old(&json!({"admin": {"key": "0123456789abcdef"}})).config().admin.unwrap();
+    assert_eq!((asked_for.port, asked_for.required, asked_for.key.is_some()), (6002, false, true));
+    let port = ours_with("admin", json!(7002)).admin.unwrap();
+    assert_eq!((port.port, port.required), (7002, true));
+    let open = ours_with("admin", json!({"host": "0.0.0.0", "key": "0123456789abcdef"})).admin.unwrap();
+    assert_eq!(open.host, "0.0.0.0");
+}
+
+#[test]
+fn the_log_of_the_old_server_stays_for_people() {
+    assert_eq!(Setup::old(&json!({})).config().log_format, LogFormat::Text);
+    assert_eq!(Setup::old(&json!({"logFormat": "json"})).config().log_format, LogFormat::Json);
+    assert_eq!(ours_with("logFormat", json!("text")).log_format, LogFormat::Text);
+}
+
+#[test]
+fn a_collector_is_named_in_the_file_or_as_other_programs_know_it() {
+    let of = |otel: Value| ours_with("otel", otel).otel;
+    assert_eq!((of(json!(false)), of(json!({}))), (None, None));
+    let found = of(json!({"endpoint": "http://c:4318/", "headers": {"x-key": "k"}})).unwrap();
+    assert_eq!((found.endpoint.as_str(), found.service.as_str()), ("http://c:4318/v1/traces", "rustecho"));
+    assert_eq!(found.headers, [("x-key".to_owned(), "k".to_owned())]);
+    assert!(!format!("{found:?}").contains("x-key"));
+    let shared = Setup::ours(&json!({}))
+        .with("OTEL_EXPORTER_OTLP_ENDPOINT", "https://c/base/v1/traces")
+        .with("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20k, a=b")
+        .with("OTEL_SERVICE_NAME", "shop");
+    let found = shared.config().otel.unwrap();
+    assert_eq!((found.endpoint.as_str(), found.service.as_str()), ("https://c/base/v1/traces", "shop"));
+    assert_eq!(
+        found.headers,
+        [("authorization".into(), "Bearer k".into()), ("a".into(), "b".into())] as [(String, String); 2]
+    );
+}
+
+#[test]
+fn what_is_meant_for_other_programs_too_keeps_no_sidecar_from_serving() {
+    let shared = Setup::ours(&json!({})).with("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317");
+    assert!(shared.load().unwrap().config.otel.is_none());
+    assert!(
+        shared.warnings()[0].contains("OTEL_EXPORTER_OTLP_ENDPOINT: otel.endpoint is ignored"),
+        "{:?}",
+        shared.warnings()
+    );
+    for wrong in [json!({"endpoint": "collector:4317"}), json!({"endpoint": "http://c", "headers": "x"}), json!(7)] {
+        assert!(Setup::ours(&json!({ "otel": wrong })).load().is_err(), "{wrong}");
+    }
 }

@@ -106,4 +106,5 @@ fn lock_files_are_named_as_of_old() {
     assert_eq!(lock("/d/my.json"), "/d/my.lock");
     assert_eq!(lock("/d/conf.txt"), "/d/conf.txt.lock");
     assert_eq!(lock("/d/conf"), "/d/conf.lock");
+    assert_eq!(lock("/etc/rustecho/rustecho.json"), "/run/rustecho/rustecho.lock");
 }

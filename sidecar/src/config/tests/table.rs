@@ -14,6 +14,10 @@ fn samples() -> Vec<(&'static str, Value, &'static str)> {
         ("authKeepAlive", json!(false), "false"),
         ("authForwardClient", json!(false), "false"),
         ("authCheckBody", json!(false), "0"),
+        ("authHeaders", json!(["X-Tenant", "Cookie"]), "X-Tenant,Cookie"),
+        ("originPolicy", json!("strict"), "strict"),
+        ("trustedOrigins", json!(["https://a.test", "*.b.test"]), "https://a.test,*.b.test"),
+        ("trustedProxies", json!(["10.0.0.1", "fd00::/8"]), "10.0.0.1,fd00::/8"),
         ("clients", json!([{"appId": "a", "key": "k", "secret": "s"}, {"appId": "b", "key": "l"}]), "a:k:s,b:l"),
         ("database", json!("redis"), "redis"),
         ("databaseConfig.redis.host", json!("r.test"), "r.test"),
@@ -47,7 +51,37 @@ fn samples() -> Vec<(&'static str, Value, &'static str)> {
         ("unixSocket.mode", json!("0600"), "600"),
         ("unixSocket.group", json!("www-data"), "www-data"),
         ("unixSocket.allowedUids", json!([33, 0]), "33,0"),
+        ("spool", json!(false), "false"),
+        ("spool.path", json!("/tmp/spool"), "/tmp/spool"),
+        ("spool.ttl", json!(60), "60"),
+        ("spool.settleMs", json!("0"), "0"),
+        ("admin", json!(false), "false"),
+        ("admin.host", json!("::1"), "::1"),
+        ("admin.port", json!(7002), "7002"),
+        ("admin.key", json!("0123456789abcdef"), "0123456789abcdef"),
+        ("admin.readyLagMs", json!(15), "15"),
+        ("otel.endpoint", json!("http://c:1"), "http://c:1"),
+        ("logFormat", json!("json"), "json"),
+        ("logLevel", json!("debug"), "debug"),
+        ("cluster", json!(true), "true"),
+        ("cluster.redis", json!("redis://a:7/2"), "redis://a:7/2"),
+        ("cluster.secret", json!("0123456789abcdef"), "0123456789abcdef"),
+        ("cluster.leaseMs", json!(500), "500"),
+        ("cluster.queueBytes", json!(65_536), "65536"),
+        ("cluster.streamLength", json!(100), "100"),
+        ("cluster.waitMs", json!(0), "0"),
+        ("presenceGraceMs", json!(7), "7"),
         ("edge", json!("socketioxide"), "socketioxide"),
+        ("recovery", json!(false), "false"),
+        ("recovery.seconds", json!(0), "0"),
+        ("recovery.authSeconds", json!(0), "0"),
+        ("recovery.sessions", json!(11), "11"),
+        ("recovery.channelEvents", json!(12), "12"),
+        ("recovery.channelBytes", json!(13), "13"),
+        ("recovery.bytes", json!(14), "14"),
+        ("recovery.path", json!("/tmp/recovery"), "/tmp/recovery"),
+        ("coalesceMs", json!(0), "0"),
+        ("reusePort", json!(true), "true"),
         ("graceMs", json!(0), "0"),
         ("limits.channelNameBytes", json!(1), "1"),
         ("limits.eventNameBytes", json!(2), "2"),
@@ -55,14 +89,33 @@ fn samples() -> Vec<(&'static str, Value, &'static str)> {
         ("limits.channelsPerEvent", json!(4), "4"),
         ("limits.subscriptionsPerSocket", json!(5), "5"),
         ("limits.queueBytesPerSocket", json!(6), "6"),
+        ("limits.queueBytes", json!(21), "21"),
+        ("limits.slowClients", json!("drop-oldest"), "drop-oldest"),
+        ("limits.writeTimeoutMs", json!(6), "6"),
         ("limits.authInFlight", json!(7), "7"),
         ("limits.authQueued", json!(8), "8"),
         ("limits.authResponseBytes", json!(9), "9"),
+        ("limits.connections", json!(10), "10"),
+        ("limits.connectionsPerIp", json!(11), "11"),
+        ("limits.memoryBytes", json!(12), "12"),
+        ("limits.handshakeMs", json!(13), "13"),
+        ("limits.headerBytes", json!(9000), "9000"),
+        ("limits.subscribesPerSecond", json!(14), "14"),
+        ("limits.channelCharacters", json!("pusher"), "pusher"),
+        ("limits.whisperBytes", json!(15), "15"),
+        ("limits.whispersPerSecond", json!(16), "16"),
+        ("limits.presenceMembers", json!(17), "17"),
+        ("limits.userInfoBytes", json!(18), "18"),
+        ("limits.authQueueMs", json!(19), "19"),
+        ("limits.publishers", json!(20), "20"),
     ]
 }
 
 /// Settings that do nothing by themselves, and the settings that they need; tested in `settings.rs`.
-const NEED_OTHERS: [&str; 14] = [
+const NEED_OTHERS: [&str; 17] = [
+    "otel",
+    "otel.headers",
+    "otel.serviceName",
     "databaseConfig.redis.sentinels",
     "databaseConfig.redis.name",
     "databaseConfig.redis.sentinelUsername",
@@ -104,6 +157,52 @@ fn a_variable_does_what_its_key_does() {
     }
 }
 
+/// The table tells what SIGHUP changes.
+#[test]
+fn a_setting_that_is_live_changes_a_running_sidecar_and_another_does_not() {
+    let default = Setup::ours(&json!({})).load().unwrap();
+    for (path, in_file, _) in samples() {
+        let file = match path {
+            // The sample turns recovery off, which only a restart does.
+            "recovery.seconds" => nested(path, json!(60)),
+            _ => nested(path, in_file),
+        };
+        let read = Setup::ours(&file).load().unwrap();
+        let renewal = Renewal::new((&default.config, &default.written), (&read.config, &read.written));
+        let is_live = keys::find(path).unwrap().live;
+        assert_eq!(renewal.config != default.config, is_live, "{path}");
+        let named = if is_live { &renewal.applied } else { &renewal.waiting };
+        assert_eq!(named, &[path]);
+        assert_eq!(renewal.applied.len() + renewal.waiting.len(), 1, "{path}");
+    }
+}
+
+#[test]
+fn what_needs_a_restart_is_said_until_there_is_one_and_a_default_that_is_written_out_is_not() {
+    let before = Setup::ours(&json!({"port": 6001})).load().unwrap();
+    let mut written = before.written.clone();
+    let read = Setup::ours(&json!({"port": 7001, "graceMs": 5, "host": null, "edge": "lean"})).load().unwrap();
+    for applied in [&["graceMs"][..], &[]] {
+        let renewal = Renewal::new((&before.config, &written), (&read.config, &read.written));
+        assert_eq!(renewal.applied, applied);
+        assert_eq!(renewal.waiting, ["port", "edge"]);
+        assert_eq!((renewal.config.port, renewal.config.grace.as_millis()), (6001, 5));
+        written.take(&read.written, &renewal.applied);
+    }
+    let same = Setup::ours(&json!({"port": "6001", "edge": "lean"})).load().unwrap();
+    let renewal = Renewal::new((&before.config, &before.written), (&same.config, &same.written));
+    assert!(renewal.applied.is_empty() && renewal.waiting.is_empty(), "{renewal:?}");
+}
+
+#[test]
+fn in_a_cluster_the_bounds_of_messages_wait_for_a_restart() {
+    let file = |bytes: u64| json!({"cluster": true, "limits": {"dataBytes": bytes, "connections": bytes}});
+    let (before, read) = (Setup::ours(&file(1_000)).load().unwrap(), Setup::ours(&file(2_000)).load().unwrap());
+    let renewal = Renewal::new((&before.config, &before.written), (&read.config, &read.written));
+    assert_eq!((renewal.applied, renewal.waiting), (vec!["limits.connections"], vec!["limits.dataBytes"]));
+    assert_eq!((renewal.config.limits.data, renewal.config.limits.connections), (1_000, 2_000));
+}
+
 #[test]
 fn every_setting_is_tried() {
     let tried: Vec<&str> = samples().iter().map(|(path, _, _)| *path).chain(NEED_OTHERS).collect();
@@ -143,5 +242,19 @@ fn names_are_unique_and_in_the_house_style() {
     for name in keys::KEYS.iter().filter_map(|key| key.env) {
         assert!(name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'), "{name}");
         assert!(!keys::NOT_SETTINGS.contains(&name), "{name}");
+    }
+}
+
+/// One `.env` is read by both: what the Laravel package takes from it is nothing unknown here.
+#[test]
+fn the_variables_of_the_laravel_package_are_known() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../composer-package/config/rustecho.php");
+    let config = fs::read_to_string(&file).unwrap();
+    let names: Vec<&str> =
+        config.split("env('RUSTECHO_").skip(1).map(|rest| rest.split('\'').next().unwrap_or_default()).collect();
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        let is_setting = keys::KEYS.iter().any(|key| key.env == Some(name));
+        assert!(is_setting || keys::NOT_SETTINGS.contains(&name), "RUSTECHO_{name} of {}", file.display());
     }
 }

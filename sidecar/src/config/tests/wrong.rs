@@ -7,8 +7,8 @@ use super::*;
 #[test]
 fn wrong_values_are_named() {
     let cases = [
-        (json!({"port": 99999}), "rustecho.json: port is 99999; expected a port from 1 to 65535"),
-        (json!({"port": "abc"}), "rustecho.json: port is \"abc\"; expected a port"),
+        (json!({"port": 99999}), "rustecho.json:1: port is 99999; expected a port from 1 to 65535"),
+        (json!({"port": "abc"}), "rustecho.json:1: port is \"abc\"; expected a port"),
         (json!({"port": "tcp://h"}), "port is \"tcp://h\"; expected"),
         (json!({"port": -1}), "port is -1; expected"),
         (json!({"port": [6001]}), "port is [6001]; expected"),
@@ -49,7 +49,13 @@ fn wrong_values_are_named() {
         (json!({"headers": []}), "headers is []; expected an object"),
         (json!({"unixSocket": 5}), "unixSocket is 5; expected false, a path"),
         (json!({"unixSocket": {"mode": "0888"}}), "unixSocket.mode is \"0888\"; expected an octal"),
+        (json!({"spool": 5}), "spool is 5; expected false, a path"),
         (json!({"unixSocket": {"allowedUids": ["www-data"]}}), "unixSocket.allowedUids[0] is \"www-data\"; expected"),
+        (json!({"admin": "x"}), "admin is \"x\"; expected false, a port"),
+        (json!({"admin": {"port": 65536}}), "admin.port is 65536; expected a whole number from 0 to 65535"),
+        (json!({"admin": {"host": "0.0.0.0"}}), "admin.host is \"0.0.0.0\"; expected a loopback address"),
+        (json!({"admin": {"host": "0.0.0.0", "key": "short"}}), "admin.key is (not shown); expected 16 or more"),
+        (json!({"logFormat": "xml"}), "logFormat is \"xml\"; expected \"auto\", \"text\" or \"json\""),
         (json!({"edge": "node"}), "edge is \"node\"; expected \"socketioxide\" or \"lean\""),
         (json!({"limits": {"dataBytes": 0}}), "limits.dataBytes is 0; expected a whole number from 1 to"),
     ];

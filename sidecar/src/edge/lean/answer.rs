@@ -89,10 +89,10 @@ pub(super) fn packets(conn: &Conn, query: &Query, request: &HeaderMap, packets: 
     let mut answer = match payload::encode(conn.generation(), packets, base64) {
         Payload::Text(text) if conn.format.jsonp => {
             let index = query.j.as_deref().unwrap_or_default();
-            plain(StatusCode::OK, payload::TEXT, script_call(index, &text).into())
+            plain(StatusCode::OK, payload::TEXT, conn.unsent(script_call(index, &text).into()))
         }
-        Payload::Text(text) => plain(StatusCode::OK, payload::TEXT, text.into()),
-        Payload::Octets(bytes) => plain(StatusCode::OK, payload::OCTETS, bytes.into()),
+        Payload::Text(text) => plain(StatusCode::OK, payload::TEXT, conn.unsent(text.into())),
+        Payload::Octets(bytes) => plain(StatusCode::OK, payload::OCTETS, conn.unsent(bytes)),
     };
     polling_headers(conn, request, answer.headers_mut());
     answer
@@ -138,12 +138,21 @@ pub(super) fn allow_origin(request: &HeaderMap, answer: &mut HeaderMap) {
     }
 }
 
+/// Whether a page of another origin may send a header of this name: not what proxies tell of the visitor and of the host it came
+/// to, by which [`Admission`](crate::admission::Admission) knows a page's own host.
+fn may_send(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace('_', "-");
+    !(name.is_empty() || name.starts_with("x-forwarded") || matches!(name.as_str(), "forwarded" | "x-real-ip" | "via"))
+}
+
 /// The answer to a preflight of a client of generation 4, which may come before there is a session.
 pub(super) fn preflight(request: &HeaderMap) -> Response {
     let mut answer = empty(StatusCode::NO_CONTENT);
     allow_origin(request, answer.headers_mut());
-    let asked = request.get(ACCESS_CONTROL_REQUEST_HEADERS).and_then(copy);
-    let allowed = asked.unwrap_or_else(|| HeaderValue::from_static("Content-Type"));
+    let asked = request.get(ACCESS_CONTROL_REQUEST_HEADERS).and_then(|asked| asked.to_str().ok());
+    let allowed = asked.map(|asked| asked.split(',').map(str::trim).filter(|name| may_send(name)).collect::<Vec<_>>());
+    let allowed = allowed.and_then(|names| HeaderValue::from_str(&names.join(", ")).ok());
+    let allowed = allowed.filter(|names| !names.is_empty()).unwrap_or_else(|| HeaderValue::from_static("Content-Type"));
     answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);
     answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET,POST"));
     answer

@@ -6,18 +6,23 @@ use std::sync::{
 };
 
 use super::conn::{Conn, LastWord};
-use crate::edge::{DisconnectReason, EmitError, Handshake, Packet, Socket, SocketId, Transport};
+use crate::{
+    edge::{DisconnectReason, EmitError, Handshake, Packet, Run, Socket, SocketId, Transport},
+    recovery::Trace,
+};
 
 /// One socket: lives from CONNECT to DISCONNECT or to the end of its connection.
 pub(super) struct Client {
     id: SocketId,
+    /// Of a client that can recover.
+    pid: Option<Box<str>>,
     conn: Arc<Conn>,
     left: AtomicBool,
 }
 
 impl Client {
-    pub(super) fn new(id: SocketId, conn: Arc<Conn>) -> Self {
-        Self { id, conn, left: AtomicBool::new(false) }
+    pub(super) fn new(id: SocketId, pid: Option<&str>, conn: Arc<Conn>) -> Self {
+        Self { id, pid: pid.map(Into::into), conn, left: AtomicBool::new(false) }
     }
 
     /// From now on nothing is sent to it.
@@ -39,11 +44,40 @@ impl Socket for Client {
         self.conn.transport()
     }
 
+    fn queued(&self) -> usize {
+        self.conn.queued()
+    }
+
+    fn pid(&self) -> Option<&str> {
+        self.pid.as_deref()
+    }
+
+    fn trace(&self) -> Trace {
+        self.conn.trace()
+    }
+
     fn emit(&self, packet: &Packet) -> Result<(), EmitError> {
         if self.left.load(Ordering::Relaxed) {
+            self.conn.failed(packet);
             return Err(EmitError::Closed);
         }
         self.conn.emit(packet)
+    }
+
+    fn emit_missed(&self, packet: &Packet) -> Result<(), EmitError> {
+        self.conn.emit_missed(packet)
+    }
+
+    fn emit_run(&self, run: &Run) -> Result<(), EmitError> {
+        if self.left.load(Ordering::Relaxed) {
+            run.packets().iter().for_each(|packet| self.conn.failed(packet));
+            return Err(EmitError::Closed);
+        }
+        self.conn.emit_run(run)
+    }
+
+    fn coming(&self) {
+        self.conn.coming();
     }
 
     fn close(&self) {

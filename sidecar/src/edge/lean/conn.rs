@@ -1,4 +1,5 @@
-//! One Engine.IO connection: its state, and the two things that may happen to it from anywhere, a packet to send and its end.
+//! One Engine.IO connection: its state, and the two things that may happen to it from anywhere, a packet to [`send`](super::send)
+//! and its end.
 //!
 //! Everything that changes is behind one mutex that is never held while somebody else's code runs. What is to be told to
 //! [`Sessions`](crate::edge::Sessions) is queued under that mutex and told outside of it, one call after another.
@@ -6,25 +7,33 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, atomic::Ordering},
-    task::{Context, Poll as Ready, Waker},
+    task::{Context, Waker},
 };
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use parking_lot::Mutex;
+use serde_json::value::RawValue;
 
 use super::{
     Edge,
     client::Client,
-    engine::{self, Outgoing},
+    engine::Outgoing,
     event::Partial,
-    frame::{self, Opcode},
+    frame::{self, Opcode, Violation},
     outbox::{Outbox, Wrote},
     pipe::Pipe,
     poll::Poll,
 };
-use crate::edge::{
-    DisconnectReason, EmitError, Generation, Handshake, Packet, Received, Socket as _, SocketId, Transport,
+use crate::{
+    admission::Place,
+    edge::{
+        DisconnectReason, Generation, Handshake, Packet, Received, Socket as _, SocketId, Transport, packet::quote,
+    },
+    recovery::Trace,
 };
+
+/// The close code of a websocket whose client was over a bound.
+const POLICY: u16 = 1008;
 
 /// One Engine.IO connection.
 pub(super) struct Conn {
@@ -49,14 +58,23 @@ pub(super) struct State {
     pub(super) carrier: Carrier,
     /// Set once it has ended.
     pub(super) ended: Option<LastWord>,
+    /// Taken among all connections, until it ends.
+    place: Option<Place>,
     /// Its socket in the default Socket.IO namespace.
     pub(super) joined: Option<Arc<Client>>,
     pub(super) ever_joined: bool,
+    /// The numbered events it was written.
+    pub(super) trace: Trace,
     /// A websocket is being probed.
     pub(super) upgrading: bool,
+    /// The log has been told that events are dropped.
+    pub(super) told_dropping: bool,
     pub(super) partial: Option<Box<Partial>>,
     calls: VecDeque<Call>,
-    calling: bool,
+    /// A session is being fetched for it.
+    pub(super) awaiting: bool,
+    /// Somebody is telling what is queued.
+    pub(super) calling: bool,
     /// The task that reads the websocket.
     pub(super) reader: Option<Waker>,
     /// When the client last said something, was last pinged, and came; milliseconds of the edge's clock.
@@ -81,8 +99,13 @@ pub(super) enum LastWord {
     Noop,
     /// A close packet for a poll that waits, or a close frame with this code.
     Close(Option<u16>),
-    /// The same without a code; when no poll waits the next one gets the close packet, after everything that waited.
+    /// The same, with the bound that a message was over.
+    TooBig,
+    /// The same without a code; when no poll waits, or what waited has to go first, the next one gets the close packet.
     Orderly,
+    /// It takes too little: what waits is thrown away for a sentence that names the bound, and a close frame or packet. There is a
+    /// moment for it to take that.
+    Slow,
     /// Nothing: it would not be taken.
     Nothing,
 }
@@ -101,6 +124,7 @@ impl Conn {
         handshake: Handshake,
         format: Format,
         pipe: Option<&Arc<Pipe>>,
+        place: Option<Place>,
     ) -> Self {
         let now = edge.clock.now();
         let carrier = match pipe {
@@ -110,11 +134,15 @@ impl Conn {
         let state = State {
             carrier,
             ended: None,
+            place,
             joined: None,
             ever_joined: false,
+            trace: Trace::default(),
             upgrading: false,
+            told_dropping: false,
             partial: None,
             calls: VecDeque::new(),
+            awaiting: false,
             calling: false,
             reader: None,
             seen: now,
@@ -135,105 +163,12 @@ impl Conn {
         }
     }
 
-    /// Sends an event.
-    pub(super) fn emit(self: &Arc<Self>, packet: &Packet) -> Result<(), EmitError> {
-        let mut state = self.state.lock();
-        let wrote = if state.ended.is_some() {
-            return Err(EmitError::Closed);
-        } else if let Carrier::Websocket(outbox) = &mut state.carrier {
-            let mut wrote = outbox.write(packet.frame(), self.edge.queue_bound, &self.edge.clock);
-            for attachment in packet.attachments() {
-                if matches!(wrote, Wrote::Fine | Wrote::Stuck) {
-                    let frame = self.frame(&Outgoing::Binary(attachment.clone()));
-                    let next = outbox.write(&frame, self.edge.queue_bound, &self.edge.clock);
-                    wrote = if next == Wrote::Fine { wrote } else { next };
-                }
-            }
-            wrote
-        } else {
-            let parts = std::iter::once(Outgoing::Text(packet.text().clone()));
-            let attachments = packet.attachments().iter().cloned().map(Outgoing::Binary);
-            parts
-                .chain(attachments)
-                .map(|part| self.put(&mut state, part))
-                .find(|wrote| *wrote != Wrote::Fine)
-                .unwrap_or(Wrote::Fine)
-        };
-        drop(state);
-        self.settle(wrote)
-    }
-
-    /// Sends one Engine.IO packet that is not an event; a connection that can't take it ends.
-    pub(super) fn send(self: &Arc<Self>, packet: Outgoing) {
-        let mut state = self.state.lock();
-        if state.ended.is_some() {
-            return;
-        }
-        let wrote = self.put(&mut state, packet);
-        drop(state);
-        // The caller learns of a failure by the connection's end.
-        let _ = self.settle(wrote);
-    }
-
-    /// Puts a packet on its way. What comes back has to be settled, without the lock.
-    pub(super) fn put(&self, state: &mut State, packet: Outgoing) -> Wrote {
-        match &mut state.carrier {
-            Carrier::Websocket(outbox) => outbox.write(&self.frame(&packet), self.edge.queue_bound, &self.edge.clock),
-            Carrier::Polling(poll) => {
-                if poll.push(packet, self.edge.queue_bound) {
-                    Wrote::Fine
-                } else {
-                    Wrote::Full
-                }
-            }
-            Carrier::Gone => Wrote::Broken,
-        }
-    }
-
-    /// Does what the outcome of a write asks for.
-    pub(super) fn settle(self: &Arc<Self>, wrote: Wrote) -> Result<(), EmitError> {
-        match wrote {
-            Wrote::Fine => Ok(()),
-            Wrote::Stuck => {
-                let conn = Arc::clone(self);
-                self.edge.runtime.spawn(async move { conn.drain_outbox().await });
-                Ok(())
-            }
-            Wrote::Full => {
-                self.end(DisconnectReason::SlowClient, LastWord::Nothing);
-                Err(EmitError::Full)
-            }
-            Wrote::Broken => {
-                self.end(DisconnectReason::TransportClose, LastWord::Nothing);
-                Err(EmitError::Closed)
-            }
-        }
-    }
-
-    fn frame(&self, packet: &Outgoing) -> Bytes {
-        match (packet, self.generation()) {
-            (Outgoing::Text(text), _) => frame::encode(Opcode::Text, b"", text),
-            (Outgoing::Binary(data), generation) if self.format.base64 => {
-                frame::encode(Opcode::Text, b"", engine::encode_base64(generation, data).as_bytes())
-            }
-            (Outgoing::Binary(data), Generation::V3) => frame::encode(Opcode::Binary, &[4], data),
-            (Outgoing::Binary(data), Generation::V4) => frame::encode(Opcode::Binary, b"", data),
-        }
-    }
-
-    async fn drain_outbox(self: Arc<Self>) {
-        let drained = std::future::poll_fn(|context| {
-            let mut state = self.state.lock();
-            let Carrier::Websocket(outbox) = &mut state.carrier else { return Ready::Ready(Ok(())) };
-            let drained = outbox.poll_drain(context, &self.edge.clock);
-            if drained.is_ready() && state.ended.is_some() {
-                // It waits for this before it goes.
-                state.wake_reader();
-            }
-            drained
-        });
-        if drained.await.is_err() {
-            self.end(DisconnectReason::TransportClose, LastWord::Nothing);
+    /// Bytes that wait until the client takes them.
+    pub(super) fn queued(&self) -> usize {
+        match &self.state.lock().carrier {
+            Carrier::Polling(poll) => poll.queued(),
+            Carrier::Websocket(outbox) => outbox.queued(),
+            Carrier::Gone => 0,
         }
     }
 
@@ -244,20 +179,47 @@ impl Conn {
             return;
         }
         state.ended = Some(word);
+        state.place = None;
         state.partial = None;
         let mut stuck = false;
         let mut awaited = false;
+        let (event, why) =
+            if word == LastWord::Slow { self.last_sentence(&state, reason) } else { (None, String::new()) };
         match (&mut state.carrier, word) {
+            (Carrier::Polling(poll), LastWord::Slow) => {
+                let event = event.map(|packet| Outgoing::Text(packet.text_for(self.generation()).clone()));
+                poll.cut_short(event, &self.edge.rule);
+                awaited = !(poll.waiting && poll.is_empty());
+                poll.wake();
+            }
             (Carrier::Polling(poll), _) => {
-                awaited = word == LastWord::Orderly && !poll.waiting;
+                awaited = word == LastWord::Orderly && !(poll.waiting && poll.is_empty());
                 poll.wake();
             }
             (Carrier::Websocket(outbox), LastWord::Nothing) => outbox.abandon(),
-            (Carrier::Websocket(outbox), LastWord::Close(_) | LastWord::Orderly) => {
-                let code =
-                    if let LastWord::Close(Some(code)) = word { code.to_be_bytes().to_vec() } else { Vec::new() };
-                let frame = frame::encode(Opcode::Close, b"", &code);
-                stuck = outbox.write(&frame, self.edge.queue_bound, &self.edge.clock) == Wrote::Stuck;
+            (Carrier::Websocket(outbox), LastWord::Slow) => {
+                let mut frames = BytesMut::new();
+                if let Some(packet) = &event {
+                    frames.extend_from_slice(packet.frame_for(self.generation()));
+                }
+                frames.extend_from_slice(&frame::encode(Opcode::Close, &POLICY.to_be_bytes(), why.as_bytes()));
+                match outbox.cut_short(&frames.freeze(), &self.edge.rule, &self.edge.clock) {
+                    Some(wrote) => stuck = wrote == Wrote::Stuck,
+                    None => {
+                        outbox.abandon();
+                        state.ended = Some(LastWord::Nothing);
+                    }
+                }
+            }
+            (Carrier::Websocket(outbox), LastWord::Close(_) | LastWord::TooBig | LastWord::Orderly) => {
+                let (code, why) = match word {
+                    LastWord::Close(code) => (code, String::new()),
+                    LastWord::TooBig => (Some(Violation::TooBig as u16), self.edge.too_big()),
+                    _ => (None, String::new()),
+                };
+                let code = code.map(u16::to_be_bytes);
+                let frame = frame::encode(Opcode::Close, code.as_ref().map_or(b"", |code| code), why.as_bytes());
+                stuck = outbox.write(&frame, 0, &self.edge.rule, &self.edge.clock) == Wrote::Stuck;
             }
             (Carrier::Websocket(_), LastWord::Noop) | (Carrier::Gone, _) => {}
         }
@@ -268,7 +230,7 @@ impl Conn {
         }
         drop(state);
         tracing::debug!(sid = &*self.sid, %reason, "connection ended");
-        if reason == DisconnectReason::SlowClient {
+        if matches!(reason, DisconnectReason::SlowClient | DisconnectReason::Crowded | DisconnectReason::WriteTimeout) {
             self.edge.slow.fetch_add(1, Ordering::Relaxed);
         }
         if !awaited {
@@ -281,6 +243,16 @@ impl Conn {
                 conn.drain_outbox().await;
             }
         });
+    }
+
+    /// What a client that took too little is told of the bound it met: as an event where it cannot recover its session, for then it
+    /// hears of it when it is back; and in any case as the reason of the close.
+    fn last_sentence(&self, state: &State, reason: DisconnectReason) -> (Option<Packet>, String) {
+        let why = self.edge.rule.sentence(reason).unwrap_or_default();
+        let hears = state.joined.as_ref().is_some_and(|client| client.pid().is_none());
+        let json = format!("{{\"message\":{}}}", quote(&format!("the connection was {why}")));
+        let event = RawValue::from_string(json).ok().filter(|_| hears);
+        (event.map(|json| Packet::new("rustecho:error", &[&json])), why)
     }
 
     /// Tells [`Sessions`](crate::edge::Sessions) what is queued, unless somebody is at it already.
@@ -326,7 +298,7 @@ impl State {
         }
     }
 
-    fn wake_reader(&mut self) {
+    pub(super) fn wake_reader(&mut self) {
         if let Some(reader) = self.reader.take() {
             reader.wake();
         }

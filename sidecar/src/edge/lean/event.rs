@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use serde::de::IgnoredAny;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use crate::edge::{Generation, Received};
 
@@ -34,8 +34,8 @@ pub(super) struct Packet<'a> {
 /// The types of packets that matter here.
 #[derive(Debug, PartialEq)]
 pub(super) enum Kind {
-    /// `0`.
-    Connect,
+    /// `0`, with what its `pid` and `offset` say, if they are texts.
+    Connect(Option<Claimed>),
     /// `1`.
     Disconnect,
     /// `2` and `5`: an event, and how many attachments are still to come.
@@ -62,9 +62,10 @@ pub(super) fn decode(generation: Generation, packet: &str) -> Result<Option<Pack
     let (namespace, rest) = namespace(rest);
     let json = rest.trim_start_matches(|c: char| c.is_ascii_digit());
     let kind = match kind {
-        '0' if json.is_empty() || is_object(json) => Kind::Connect,
+        '0' if json.is_empty() => Kind::Connect(None),
+        '0' => Kind::Connect(claim(json)?),
         '1' if json.is_empty() => Kind::Disconnect,
-        '0' | '1' => return Err(Malformed),
+        '1' => return Err(Malformed),
         '4' => Kind::Error,
         '2' | '5' if json.is_empty() => Kind::Ignored(count),
         '2' | '5' => Kind::Event(event(generation, json, count)?, count),
@@ -77,8 +78,19 @@ pub(super) fn decode(generation: Generation, packet: &str) -> Result<Option<Pack
     Ok(Some(Packet { namespace, kind }))
 }
 
-fn is_object(json: &str) -> bool {
-    serde_json::from_str::<HashMap<String, IgnoredAny>>(json).is_ok()
+/// What a client that comes back says of itself, see [`crate::recovery::Claim`].
+#[derive(Debug, PartialEq)]
+pub(super) struct Claimed {
+    pub(super) pid: String,
+    pub(super) offset: Option<String>,
+}
+
+/// The data of a CONNECT packet may be any object; two of its fields are ours.
+fn claim(json: &str) -> Result<Option<Claimed>, Malformed> {
+    let mut fields: HashMap<String, &RawValue> = serde_json::from_str(json).map_err(|_| Malformed)?;
+    let mut text = |name: &str| fields.remove(name).and_then(|value| serde_json::from_str(value.get()).ok());
+    let (pid, offset) = (text("pid"), text("offset"));
+    Ok(pid.map(|pid| Claimed { pid, offset }))
 }
 
 fn attachments(rest: &str) -> Result<(usize, &str), Malformed> {

@@ -57,9 +57,24 @@ fn what_is_ignored() {
 fn connect_and_disconnect_of_any_namespace() {
     for generation in BOTH {
         for (packet, namespace) in [("0", "/"), ("0{\"a\":1}", "/"), ("0/foo", "/foo"), ("0/foo?q=1,{}", "/foo")] {
-            assert_eq!(decode(generation, packet), Ok(Some(Packet { namespace, kind: Kind::Connect })), "{packet}");
+            let connect = Kind::Connect(None);
+            assert_eq!(decode(generation, packet), Ok(Some(Packet { namespace, kind: connect })), "{packet}");
         }
         assert_eq!(decode(generation, "1/a,"), Ok(Some(Packet { namespace: "/a", kind: Kind::Disconnect })));
+    }
+}
+
+#[test]
+fn connect_may_say_whose_session_it_wants_back() {
+    let claimed = |packet| match decode(Generation::V4, packet).unwrap().unwrap().kind {
+        Kind::Connect(claimed) => claimed.map(|claimed| (claimed.pid, claimed.offset)),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(claimed(r#"0{"pid":"p","offset":"o","token":{"a":[1]}}"#), Some(("p".into(), Some("o".into()))));
+    assert_eq!(claimed(r#"0{"offset":7,"pid":"p\u00e9"}"#), Some(("pé".into(), None)));
+    for nothing in [r#"0{"pid":7,"offset":"o"}"#, r#"0{"offset":"o"}"#, "0{}", r#"0{"pid":null}"#, r#"0{"pid":["p"]}"#]
+    {
+        assert_eq!(claimed(nothing), None, "{nothing}");
     }
 }
 

@@ -107,10 +107,18 @@ pub(super) enum Incoming<'a> {
 pub(super) struct Decoder {
     /// A frame that has begun.
     pending: Vec<u8>,
-    /// The fragments of a message that has begun, and whether it is text.
-    message: Vec<u8>,
-    fragmented: Option<Opcode>,
+    /// A message that has begun; boxed, since most sockets never have one.
+    begun: Option<Box<Begun>>,
     max: usize,
+}
+
+/// The first fragments of a message.
+#[derive(Debug)]
+struct Begun {
+    opcode: Opcode,
+    fragments: Vec<u8>,
+    /// How much of a text is known to be UTF-8.
+    checked: usize,
 }
 
 struct Head {
@@ -122,9 +130,9 @@ struct Head {
 }
 
 impl Decoder {
-    /// Messages may have up to `max` bytes.
-    pub(super) fn new(max: usize) -> Self {
-        Self { pending: Vec::new(), message: Vec::new(), fragmented: None, max }
+    /// Messages may have up to `max` bytes. The bytes `ahead` are looked at as soon as it is fed, even if with nothing.
+    pub(super) fn new(max: usize, ahead: &[u8]) -> Self {
+        Self { pending: ahead.to_vec(), begun: None, max }
     }
 
     /// Takes what was read and hands on each message and control frame that is whole, until `each` returns false; the frames
@@ -176,8 +184,8 @@ impl Decoder {
         let opcode = Opcode::read(first).ok_or(Violation::Protocol)?;
         let fin = first & FIN != 0;
         let in_order = match opcode {
-            Opcode::Continuation => self.fragmented.is_some(),
-            Opcode::Text | Opcode::Binary => self.fragmented.is_none(),
+            Opcode::Continuation => self.begun.is_some(),
+            Opcode::Text | Opcode::Binary => self.begun.is_none(),
             Opcode::Close | Opcode::Ping | Opcode::Pong => fin,
         };
         if first & RESERVED != 0 || !in_order {
@@ -198,7 +206,8 @@ impl Decoder {
         }
         let Some(length) = length else { return Ok(None) };
         let length = usize::try_from(length).map_err(|_| Violation::TooBig)?;
-        if !opcode.is_control() && length > self.max.saturating_sub(self.message.len()) {
+        let begun = self.begun.as_ref().map_or(0, |begun| begun.fragments.len());
+        if !opcode.is_control() && length > self.max.saturating_sub(begun) {
             return Err(Violation::TooBig);
         }
         let Some(mask) = bytes.get(mask_at..mask_at + 4) else { return Ok(None) };
@@ -217,19 +226,38 @@ impl Decoder {
             Opcode::Close => Ok(each(Incoming::Close(close_code(payload)?))),
             Opcode::Text | Opcode::Binary if head.fin => message(head.opcode, payload, each),
             Opcode::Text | Opcode::Binary => {
-                self.fragmented = Some(head.opcode);
-                self.message.extend_from_slice(payload);
+                let mut begun = Begun { opcode: head.opcode, fragments: Vec::new(), checked: 0 };
+                begun.add(payload)?;
+                self.begun = Some(Box::new(begun));
                 Ok(true)
             }
             Opcode::Continuation => {
-                self.message.extend_from_slice(payload);
-                if !head.fin {
-                    return Ok(true);
+                let mut begun = self.begun.take().ok_or(Violation::Protocol)?;
+                begun.add(payload)?;
+                if head.fin {
+                    return message(begun.opcode, &begun.fragments, each);
                 }
-                let opcode = self.fragmented.take().unwrap_or(Opcode::Binary);
-                message(opcode, &std::mem::take(&mut self.message), each)
+                self.begun = Some(begun);
+                Ok(true)
             }
         }
+    }
+}
+
+impl Begun {
+    /// Keeps a fragment. Text that cannot become UTF-8 is refused at once: its end may never come.
+    fn add(&mut self, payload: &[u8]) -> Result<(), Violation> {
+        self.fragments.extend_from_slice(payload);
+        if self.opcode != Opcode::Text {
+            return Ok(());
+        }
+        match std::str::from_utf8(&self.fragments[self.checked..]) {
+            Ok(_) => self.checked = self.fragments.len(),
+            // A character that goes on in the next fragment.
+            Err(error) if error.error_len().is_none() => self.checked += error.valid_up_to(),
+            Err(_) => return Err(Violation::Utf8),
+        }
+        Ok(())
     }
 }
 

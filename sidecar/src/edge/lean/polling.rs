@@ -67,7 +67,7 @@ async fn get(conn: &Arc<Conn>, query: &Query, parts: &Parts) -> Response {
     let taken = taken.unwrap_or_else(|_| vec![Outgoing::Text(engine::NOOP)]);
     {
         let mut state = conn.state.lock();
-        let ended = state.ended.is_some();
+        let ended = state.ended.is_some_and(|word| word == LastWord::Noop || is_close(&taken));
         if let Carrier::Polling(poll) = &mut state.carrier {
             poll.waiting = false;
             poll.waker = None;
@@ -81,9 +81,17 @@ async fn get(conn: &Arc<Conn>, query: &Query, parts: &Parts) -> Response {
     answer::packets(conn, query, &parts.headers, &taken)
 }
 
+/// Whether these packets are the last that a client takes.
+fn is_close(packets: &[Outgoing]) -> bool {
+    matches!(packets.last(), Some(Outgoing::Text(text)) if *text == engine::CLOSE)
+}
+
 fn overlap(conn: &Arc<Conn>) -> Response {
     conn.end(DisconnectReason::TransportError, LastWord::Close(None));
-    answer::empty(StatusCode::INTERNAL_SERVER_ERROR)
+    answer::empty(match conn.generation() {
+        Generation::V3 => StatusCode::INTERNAL_SERVER_ERROR,
+        Generation::V4 => StatusCode::BAD_REQUEST,
+    })
 }
 
 impl Conn {
@@ -98,10 +106,10 @@ impl Conn {
         let waited = poll.take();
         match ended {
             Some(LastWord::Noop) => return Ready::Ready(waited.unwrap_or_else(|| vec![Outgoing::Text(engine::NOOP)])),
-            Some(LastWord::Close(_) | LastWord::Orderly | LastWord::Nothing) => {
-                let mut packets = waited.unwrap_or_default();
-                packets.push(Outgoing::Text(engine::CLOSE));
-                return Ready::Ready(packets);
+            // Never both at once: socket.io-client 4 is closed before it has looked at the events in front of the close packet. It
+            // keeps them, and hears them once more when its session is recovered.
+            Some(LastWord::Close(_) | LastWord::TooBig | LastWord::Orderly | LastWord::Slow | LastWord::Nothing) => {
+                return Ready::Ready(waited.unwrap_or_else(|| vec![Outgoing::Text(engine::CLOSE)]));
             }
             None => {}
         }
@@ -164,10 +172,17 @@ async fn post(conn: &Arc<Conn>, parts: &Parts, body: Body) -> Response {
     let body = match read(conn, body).await {
         Ok(body) => body,
         // The guard ends the connection.
-        Err(TooMuch::Bytes) if conn.generation() == Generation::V4 => {
-            return answer::empty(StatusCode::PAYLOAD_TOO_LARGE);
+        Err(TooMuch::Bytes) => {
+            conn.oversized();
+            if conn.generation() == Generation::V3 {
+                return answer::cut();
+            }
+            let body = format!("{{\"message\":\"{}\"}}", conn.edge.too_big());
+            let mut answer = answer::plain(StatusCode::PAYLOAD_TOO_LARGE, "application/json", body.into());
+            answer::polling_headers(conn, &parts.headers, answer.headers_mut());
+            return answer;
         }
-        Err(TooMuch::Bytes | TooMuch::Time | TooMuch::Broken) => return answer::cut(),
+        Err(TooMuch::Time | TooMuch::Broken) => return answer::cut(),
     };
     let octets = parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) == Some(payload::OCTETS.as_bytes());
     if conn.payload(octets, &body).is_err() {

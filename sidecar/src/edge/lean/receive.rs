@@ -8,11 +8,14 @@ use super::{
     client::Client,
     conn::{Call, Conn, LastWord, State},
     engine::{self, Incoming, Outgoing},
-    event::{self, Kind, Malformed, Partial},
+    event::{self, Claimed, Kind, Malformed, Partial},
     outbox::Wrote,
     sid,
 };
-use crate::edge::{DisconnectReason, Generation, Socket as _, SocketId, Transport};
+use crate::{
+    edge::{DisconnectReason, Generation, Socket as _, SocketId, Transport, packet::quote},
+    recovery::{Claim, Pid, Trace},
+};
 
 impl Conn {
     /// Takes one Engine.IO packet. False when the connection has ended.
@@ -38,6 +41,11 @@ impl Conn {
                 self.end(DisconnectReason::TransportClose, LastWord::Noop);
                 return false;
             }
+            // A client of generation 3 closes its websocket itself; the old server never looked at this packet there.
+            (Incoming::Close, Generation::V4) => {
+                self.end(DisconnectReason::TransportClose, LastWord::Close(None));
+                return false;
+            }
             (Incoming::Close | Incoming::Pong | Incoming::Upgrade | Incoming::Ignored, _) => {}
         }
         true
@@ -51,6 +59,11 @@ impl Conn {
         outcome.is_ok()
     }
 
+    /// Tells of a packet that is too large; the caller ends the connection.
+    pub(super) fn oversized(&self) {
+        self.edge.sessions.oversized(self.edge.config.max_payload, self.handshake.peer);
+    }
+
     /// Ends the connection because its client does not speak Engine.IO.
     pub(super) fn not_understood(self: &Arc<Self>) -> bool {
         self.end(DisconnectReason::ParseError, LastWord::Close(None));
@@ -59,22 +72,89 @@ impl Conn {
 
     /// Joins the default namespace: at once in generation 3, by CONNECT in generation 4. [`Conn::tell`] has to follow.
     pub(super) fn join(self: &Arc<Self>, state: &mut State) -> Wrote {
-        let (id, answer) = match self.generation() {
-            // Socket.IO 2 has told its client already, together with the Engine.IO handshake.
-            Generation::V3 => (SocketId::from(&*self.sid), None),
-            Generation::V4 => {
-                let id = sid::fresh();
-                let answer = format!("40{{\"sid\":\"{id}\"}}");
-                (SocketId::from(&*id), Some(Outgoing::Text(answer.into())))
-            }
+        let begins = match self.generation() {
+            Generation::V3 => None,
+            Generation::V4 => self.edge.sessions.recovers(),
         };
-        let wrote = answer.map_or(Wrote::Fine, |answer| self.put(state, answer));
-        let client = Arc::new(Client::new(id, Arc::clone(self)));
+        let pid = begins.map(|_| Pid::fresh());
+        let id = match self.generation() {
+            Generation::V3 => SocketId::from(&*self.sid),
+            Generation::V4 => SocketId::from(&*sid::fresh()),
+        };
+        state.trace = Trace::starting_at(begins.unwrap_or_default());
+        let (client, wrote) = self.open(state, id, pid.as_ref().map(Pid::as_str));
+        state.call(Call::Connected(client));
+        wrote
+    }
+
+    /// Makes the socket and tells the client of it.
+    fn open(self: &Arc<Self>, state: &mut State, id: SocketId, pid: Option<&str>) -> (Arc<Client>, Wrote) {
+        let answer = match (self.generation(), pid) {
+            // Socket.IO 2 has told its client already, together with the Engine.IO handshake.
+            (Generation::V3, _) => None,
+            (Generation::V4, None) => Some(format!("40{{\"sid\":\"{id}\"}}")),
+            (Generation::V4, Some(pid)) => Some(format!("40{{\"sid\":\"{id}\",\"pid\":{}}}", quote(pid))),
+        };
+        let wrote = answer.map_or(Wrote::Fine, |answer| self.put(state, Outgoing::Text(answer.into())));
+        let client = Arc::new(Client::new(id, pid, Arc::clone(self)));
         state.joined = Some(Arc::clone(&client));
         state.ever_joined = true;
         self.edge.joined.fetch_add(1, Ordering::Relaxed);
-        state.call(Call::Connected(client));
-        wrote
+        (client, wrote)
+    }
+
+    /// Whether the session that a client wants has to be fetched from elsewhere first; then it joins when that is done.
+    fn wait_for(self: &Arc<Self>, claimed: &Claimed) -> bool {
+        let claim = Claim { pid: &claimed.pid, offset: claimed.offset.as_deref() };
+        let Some(ready) = Arc::clone(&self.edge.sessions).prepare(claim) else { return false };
+        self.state.lock().awaiting = true;
+        let (conn, claimed) = (Arc::clone(self), Claimed { pid: claimed.pid.clone(), offset: claimed.offset.clone() });
+        self.edge.runtime.spawn(async move {
+            ready.await;
+            conn.state.lock().awaiting = false;
+            if conn.rejoin(&claimed) {
+                return;
+            }
+            let mut state = conn.state.lock();
+            if state.ended.is_none() && state.joined.is_none() {
+                let wrote = conn.join(&mut state);
+                drop(state);
+                // A failure shows in the connection's end.
+                let _ = conn.settle(wrote);
+                conn.tell();
+            }
+        });
+        true
+    }
+
+    /// Joins with the session of an earlier connection. False when there is none to be had.
+    fn rejoin(self: &Arc<Self>, claimed: &Claimed) -> bool {
+        {
+            let mut state = self.state.lock();
+            // While the end of an earlier socket of this connection is being told, a new one cannot begin out of turn.
+            if state.calling || state.ended.is_some() {
+                return false;
+            }
+            // From here on, what happens to the connection is told after its beginning.
+            state.calling = true;
+        }
+        let mut written = Wrote::Fine;
+        let claim = Claim { pid: &claimed.pid, offset: claimed.offset.as_deref() };
+        let recovered = self.edge.sessions.recover(claim, &mut |session| {
+            let mut state = self.state.lock();
+            if state.ended.is_some() {
+                return None;
+            }
+            state.trace = session.trace;
+            let (client, wrote) = self.open(&mut state, session.id, Some(&claimed.pid));
+            written = wrote;
+            Some(client)
+        });
+        self.state.lock().calling = false;
+        // A failure shows in the connection's end.
+        let _ = self.settle(written);
+        self.tell();
+        recovered
     }
 
     fn message(self: &Arc<Self>, text: &str) -> Result<(), Malformed> {
@@ -93,8 +173,22 @@ impl Conn {
         let mut wrote = Wrote::Fine;
         let strict = self.generation() == Generation::V4;
         match (packet.kind, state.joined.is_some()) {
-            (Kind::Connect, false) => wrote = self.join(&mut state),
-            (Kind::Connect, true) | (Kind::Error, _) | (_, false) if strict => return Err(Malformed),
+            (Kind::Connect(_), false) if strict && state.awaiting => return Err(Malformed),
+            (Kind::Connect(Some(claimed)), false) if strict => {
+                drop(state);
+                if self.wait_for(&claimed) {
+                    return Ok(());
+                }
+                if self.rejoin(&claimed) {
+                    return Ok(());
+                }
+                state = self.state.lock();
+                if state.ended.is_none() {
+                    wrote = self.join(&mut state);
+                }
+            }
+            (Kind::Connect(_), false) => wrote = self.join(&mut state),
+            (Kind::Connect(_), true) | (Kind::Error, _) | (_, false) if strict => return Err(Malformed),
             (Kind::Event(event, attachments), joined) => {
                 if attachments > 0 {
                     state.partial = Some(Box::new(Partial::new(joined.then_some(event), attachments)));
@@ -107,7 +201,7 @@ impl Conn {
                 state.partial = Some(Box::new(Partial::new(None, attachments)));
             }
             (Kind::Disconnect, true) => state.part(&self.edge, DisconnectReason::ClientNamespaceDisconnect),
-            (Kind::Connect | Kind::Disconnect | Kind::Ignored(_) | Kind::Error, _) => {}
+            (Kind::Connect(_) | Kind::Disconnect | Kind::Ignored(_) | Kind::Error, _) => {}
         }
         drop(state);
         // A failure shows in the connection's end.
@@ -119,8 +213,8 @@ impl Conn {
     /// A packet for a namespace that does not exist.
     fn elsewhere(self: &Arc<Self>, namespace: &str, kind: &Kind) -> Result<(), Malformed> {
         let answer = match (kind, self.generation()) {
-            (Kind::Connect, Generation::V3) => format!("44{namespace},\"Invalid namespace\""),
-            (Kind::Connect, Generation::V4) => format!("44{namespace},{{\"message\":\"Invalid namespace\"}}"),
+            (Kind::Connect(_), Generation::V3) => format!("44{namespace},\"Invalid namespace\""),
+            (Kind::Connect(_), Generation::V4) => format!("44{namespace},{{\"message\":\"Invalid namespace\"}}"),
             (Kind::Event(_, attachments) | Kind::Ignored(attachments), Generation::V3) => {
                 if *attachments > 0 {
                     self.state.lock().partial = Some(Box::new(Partial::new(None, *attachments)));

@@ -39,8 +39,9 @@ pub(super) async fn sweep(edge: Weak<Edge>) {
 
 impl Edge {
     fn pause(&self) -> Duration {
-        let shortest = [self.config.ping_interval, self.config.ping_timeout, self.bounds.connect, self.bounds.stall];
-        let shortest = shortest.into_iter().min().unwrap_or(PAUSE.1);
+        let shortest = [self.config.ping_interval, self.config.ping_timeout, self.bounds.connect];
+        let stall = Duration::from_millis(self.rule.stall());
+        let shortest = shortest.into_iter().min().unwrap_or(PAUSE.1).min(stall);
         (shortest / 8).clamp(PAUSE.0, PAUSE.1)
     }
 
@@ -60,7 +61,7 @@ impl Edge {
             return waited.then_some(Due::Forget);
         }
         let stalled = match &state.carrier {
-            Carrier::Websocket(outbox) => outbox.is_stalled(now, millis(self.bounds.stall)),
+            Carrier::Websocket(outbox) => outbox.is_stalled(now, self.rule.stall()),
             Carrier::Polling(_) | Carrier::Gone => false,
         };
         if stalled {
@@ -84,8 +85,13 @@ impl Conn {
                 self.state.lock().pinged = now;
                 self.send(Outgoing::Text(engine::PING));
             }
-            Due::Timeout => self.end(DisconnectReason::PingTimeout, LastWord::Close(None)),
-            Due::Stalled => self.end(DisconnectReason::SlowClient, LastWord::Nothing),
+            Due::Timeout => {
+                // Told first: whoever sees the connection closed shall find its channels left.
+                self.state.lock().part(&self.edge, DisconnectReason::PingTimeout);
+                self.tell();
+                self.end(DisconnectReason::PingTimeout, LastWord::Close(None));
+            }
+            Due::Stalled => self.end(DisconnectReason::WriteTimeout, LastWord::Slow),
             Due::Forget => {
                 self.edge.table.remove(&self.sid);
             }

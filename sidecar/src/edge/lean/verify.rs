@@ -40,7 +40,7 @@ pub(super) fn verify(edge: &Edge, parts: &Parts, query: &Query, upgrade: bool) -
         return if origin_allowed(&edge.config.origins, &parts.headers) { Ok(None) } else { Err(Refusal::Forbidden) };
     };
     let conn = edge.table.get(sid).ok_or(Refusal::UnknownSid)?;
-    if !upgrade && conn.transport() != transport {
+    if (!upgrade && conn.transport() != transport) || conn.generation() != query.generation() {
         return Err(Refusal::BadRequest);
     }
     Ok(Some(conn))

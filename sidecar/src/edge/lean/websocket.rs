@@ -4,6 +4,7 @@ use std::{
     cell::Cell,
     io,
     ops::ControlFlow,
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
 };
@@ -11,6 +12,7 @@ use std::{
 use axum::response::Response;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::{
     HeaderValue, StatusCode,
     header::{
@@ -32,6 +34,8 @@ use crate::edge::{DisconnectReason, Transport};
 
 /// From RFC 6455.
 const ACCEPT_SUFFIX: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+/// The close code of a browser that leaves the page.
+const GOING_AWAY: u16 = 1001;
 const SCRATCH: usize = 16 * 1024;
 
 /// The answer that opens a websocket; none when the request does not ask for one rightly. Extensions are never agreed to.
@@ -61,15 +65,14 @@ pub(super) fn accept(parts: &Parts) -> Option<Response> {
 pub(super) struct Reader {
     pub(super) pipe: Arc<Pipe>,
     decoder: Decoder,
-    /// What hyper had read beyond the handshake. A copy: even an empty piece of hyper's buffer would pin all of it.
-    ahead: Vec<u8>,
-    /// The decoder may hold whole frames: those behind the one that ended a probe.
+    /// The decoder may hold whole frames: those that hyper had read beyond the handshake, or behind the one that ended a probe.
     behind: bool,
 }
 
 impl Reader {
     pub(super) fn new(pipe: Pipe, ahead: &[u8], max_payload: usize) -> Self {
-        Self { pipe: Arc::new(pipe), decoder: Decoder::new(max_payload), ahead: ahead.to_vec(), behind: false }
+        // Copied: even an empty piece of hyper's buffer would pin all of it.
+        Self { pipe: Arc::new(pipe), decoder: Decoder::new(max_payload, ahead), behind: !ahead.is_empty() }
     }
 
     /// Reads once and hands on what came. Ready with false at the end of the stream.
@@ -78,10 +81,6 @@ impl Reader {
         context: &mut Context<'_>,
         each: &mut dyn FnMut(Incoming<'_>) -> bool,
     ) -> Poll<io::Result<Result<bool, Violation>>> {
-        if !self.ahead.is_empty() {
-            let mut ahead = std::mem::take(&mut self.ahead);
-            return Poll::Ready(Ok(self.decoder.feed(&mut ahead, each).map(|()| true)));
-        }
         if std::mem::take(&mut self.behind) {
             return Poll::Ready(Ok(self.decoder.feed(&mut [], each).map(|()| true)));
         }
@@ -103,16 +102,51 @@ fn with_scratch<T>(run: impl FnOnce(&mut [u8]) -> T) -> T {
     result
 }
 
-/// Reads a connection's websocket until either ends.
-pub(super) async fn serve(conn: Arc<Conn>, mut reader: Reader) {
-    std::future::poll_fn(|context| conn.poll_serve(context, &mut reader)).await;
-    // Boxed: the timer in it would make the task of every socket larger.
-    Box::pin(leave(&conn, &reader.pipe)).await;
-    conn.state.lock().carrier = Carrier::Gone;
+/// Reads a connection's websocket until either ends. Not an async function, which would hold what it is given twice: this is
+/// what the task of every idle socket consists of.
+pub(super) struct Serve<E> {
+    conn: Arc<Conn>,
+    reader: Reader,
+    leaving: Option<BoxFuture<'static, ()>>,
+    /// A function, which is of no size.
+    each: E,
+}
+
+pub(super) fn serve(conn: Arc<Conn>, reader: Reader) -> Serve<impl Each> {
+    serve_with(conn, reader, Conn::websocket_message)
+}
+
+/// The same; `each` says what becomes of a message, and whether to go on.
+pub(super) fn serve_with<E: Each>(conn: Arc<Conn>, reader: Reader, each: E) -> Serve<E> {
+    Serve { conn, reader, leaving: None, each }
+}
+
+/// What becomes of a message; false ends the reading.
+pub(super) trait Each: Fn(&Arc<Conn>, &Incoming<'_>) -> bool + Copy + Unpin {}
+
+impl<E: Fn(&Arc<Conn>, &Incoming<'_>) -> bool + Copy + Unpin> Each for E {}
+
+impl<E: Each> Future for Serve<E> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let Self { conn, reader, leaving, each } = &mut *self;
+        if leaving.is_none() {
+            ready!(conn.poll_serve(context, reader, *each));
+        }
+        let leaving = leaving.get_or_insert_with(|| {
+            let (conn, pipe) = (Arc::clone(conn), Arc::clone(&reader.pipe));
+            Box::pin(async move {
+                leave(&conn, &pipe).await;
+                conn.state.lock().carrier = Carrier::Gone;
+            })
+        });
+        leaving.as_mut().poll(context)
+    }
 }
 
 impl Conn {
-    fn poll_serve(self: &Arc<Self>, context: &mut Context<'_>, reader: &mut Reader) -> Poll<()> {
+    fn poll_serve<E: Each>(self: &Arc<Self>, context: &mut Context<'_>, reader: &mut Reader, each: E) -> Poll<()> {
         loop {
             {
                 let mut state = self.state.lock();
@@ -121,11 +155,15 @@ impl Conn {
                 }
                 state.park_reader(context);
             }
-            let read = ready!(reader.poll_read(context, &mut |incoming| self.websocket_message(&incoming)));
+            let read = ready!(reader.poll_read(context, &mut |incoming| each(self, &incoming)));
             match read {
                 Ok(Ok(true)) => {}
                 Ok(Ok(false)) => self.end(DisconnectReason::TransportClose, LastWord::Close(None)),
                 Err(_) => self.end(DisconnectReason::TransportClose, LastWord::Nothing),
+                Ok(Err(Violation::TooBig)) => {
+                    self.oversized();
+                    self.end(DisconnectReason::TransportError, LastWord::TooBig);
+                }
                 Ok(Err(violation)) => {
                     self.end(DisconnectReason::TransportError, LastWord::Close(Some(violation as u16)));
                 }
@@ -133,7 +171,7 @@ impl Conn {
         }
     }
 
-    fn websocket_message(self: &Arc<Self>, incoming: &Incoming<'_>) -> bool {
+    pub(super) fn websocket_message(self: &Arc<Self>, incoming: &Incoming<'_>) -> bool {
         match incoming {
             Incoming::Text(text) => match engine::decode_text(self.generation(), text) {
                 Some(packet) => self.receive(packet, Transport::Websocket),
@@ -147,7 +185,7 @@ impl Conn {
                 let wrote = match &mut state.carrier {
                     Carrier::Websocket(outbox) => {
                         let pong = frame::encode(Opcode::Pong, b"", data);
-                        outbox.write(&pong, self.edge.queue_bound, &self.edge.clock)
+                        outbox.write(&pong, 0, &self.edge.rule, &self.edge.clock)
                     }
                     Carrier::Polling(_) | Carrier::Gone => Wrote::Broken,
                 };
@@ -156,7 +194,11 @@ impl Conn {
             }
             Incoming::Pong => true,
             Incoming::Close(code) => {
-                self.end(DisconnectReason::TransportClose, LastWord::Close(*code));
+                let reason = match code {
+                    Some(GOING_AWAY) => DisconnectReason::PageClosed,
+                    Some(_) | None => DisconnectReason::TransportClose,
+                };
+                self.end(reason, LastWord::Close(*code));
                 false
             }
         }
@@ -172,7 +214,11 @@ impl Conn {
         let carrier = Carrier::Websocket(Outbox::new(Arc::clone(pipe)));
         let Carrier::Polling(mut poll) = std::mem::replace(&mut state.carrier, carrier) else { return false };
         let mut outcome = Wrote::Fine;
-        for packet in poll.take().unwrap_or_default() {
+        // What was let wait there may wait here; each packet gets the head of a frame.
+        let waited = poll.waiting_bytes();
+        let packets = poll.take().unwrap_or_default();
+        state.carrier.allow(waited + packets.len() * frame::HEAD_ROOM);
+        for packet in packets {
             match self.put(&mut state, packet) {
                 Wrote::Fine => {}
                 wrote => outcome = wrote,
@@ -272,7 +318,10 @@ async fn leave(conn: &Conn, pipe: &Pipe) {
         hang_up(pipe).await;
     };
     // Too late or not: it is over.
-    let _ = tokio::time::timeout(conn.edge.bounds.linger, farewell).await;
+    let told = tokio::time::timeout(conn.edge.bounds.linger, farewell).await;
+    if told.is_err() && conn.state.lock().ended == Some(LastWord::Slow) {
+        pipe.abandon();
+    }
 }
 
 /// Closes our side and throws away what comes until the peer has closed its own: a close with unread bytes would be a reset,

@@ -1,6 +1,6 @@
 //! The socket file, and publishers of every temper.
 
-use std::{io::Read, io::Write, os::unix::net::UnixStream};
+use std::{fs, io::Read, io::Write, os::unix::fs::PermissionsExt, os::unix::net::UnixStream};
 
 use rustecho_wire::client::{Ack, Client, PublishArgs};
 
@@ -30,8 +30,14 @@ impl Running {
         hub.subscribe(&channel("orders"), subscriber.clone());
         let publisher = Arc::new(Publisher::new(hub, Limits::default(), counters.clone(), DevLog::new(false)));
         let (stop, stopping) = watch::channel(false);
-        let source = UnixSource::bind(settings(&folder)).unwrap();
-        let task = tokio::spawn(source.run(publisher, counters.clone(), stopping));
+        let source = UnixSource::bind(settings(&folder), 8, Replace::DeadOnly).unwrap();
+        let task = tokio::spawn(source.run(
+            publisher,
+            Arc::new(Refusals::new(counters.clone())),
+            counters.clone(),
+            Arc::default(),
+            stopping,
+        ));
         Self { folder, subscriber, counters, stop, task }
     }
 
@@ -71,7 +77,7 @@ async fn a_refusal_says_why_and_the_connection_goes_on() {
         .await;
     assert!(refused.contains("not valid JSON"), "{refused}");
     assert!(accepted);
-    assert_eq!(running.counters.refused_publishes.get(), 1);
+    assert_eq!(running.counters.refused_unix.get(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,18 +98,72 @@ async fn garbage_ends_its_own_connection_and_nothing_else() {
     assert!(running.client(|mut client| client.publish(&event(&["orders"], "1"), Ack::Receipt)).await.is_ok());
 }
 
+/// How much memory that was lent, if any, this process has open.
+fn lent_memory() -> usize {
+    let files = fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    files.filter(|file| file.to_string_lossy().starts_with("/memfd:rustecho")).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_events_without_a_receipt_arrive_in_order_by_lent_memory() {
+    const EVENTS: usize = 300;
+    let running = Running::start();
+    let lent = running
+        .client(|mut client| {
+            for number in 0..EVENTS {
+                // Some are too small for it, and some too large.
+                let len = [30_000, 65_000, 100, 9_000, 70_000][number % 5];
+                let data = format!("[{number},\"{}\"]", "ü".repeat(len / 2));
+                client.publish(&event(&["orders"], &data), Ack::None).unwrap();
+            }
+            client.publish(&event(&["orders"], "\"last\""), Ack::Receipt).unwrap().unwrap();
+            lent_memory()
+        })
+        .await;
+    assert_eq!(lent, 1);
+    let texts = running.subscriber.texts();
+    assert_eq!(texts.len(), EVENTS + 1);
+    for (number, text) in texts[..EVENTS].iter().enumerate() {
+        let start = format!("42[\"E\",\"orders\",[{number},\"ü");
+        assert!(text.starts_with(&start) && text.ends_with("ü\"]]"), "{number}: {}", &text[..60]);
+    }
+    running.stop.send_replace(true);
+    running.task.await.unwrap();
+    assert_eq!(lent_memory(), 0, "nothing of it is left");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_in_memory_that_was_not_lent_ends_its_own_connection() {
+    let running = Running::start();
+    let path = settings(&running.folder).path;
+    let answer = tokio::task::spawn_blocking(move || {
+        let lent = Some(Lent { slot: 0, len: 10 });
+        let event = rustecho_wire::Publish { channels: vec!["orders"], event: "E", lent, ..Default::default() };
+        let mut stream = UnixStream::connect(path).unwrap();
+        stream.write_all(&event.to_frame().unwrap()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    })
+    .await
+    .unwrap();
+    assert!(answer.contains("no place in memory that this publisher lent"), "{answer}");
+    assert!(running.subscriber.texts().is_empty());
+    assert!(running.client(|mut client| client.publish(&event(&["orders"], "1"), Ack::Receipt)).await.is_ok());
+}
+
 #[tokio::test]
 async fn a_file_left_behind_is_replaced_and_a_live_socket_is_not() {
     let folder = TempDir::new("unix");
     let settings = UnixSocketConfig { mode: 0o600, ..settings(&folder) };
     drop(std::os::unix::net::UnixListener::bind(&settings.path).unwrap());
-    let live = UnixSource::bind(settings.clone()).unwrap();
+    let live = UnixSource::bind(settings.clone(), 8, Replace::DeadOnly).unwrap();
     assert_eq!(fs::metadata(&settings.path).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(matches!(UnixSource::bind(settings.clone()), Err(BindError::InUse(_))));
+    assert!(matches!(UnixSource::bind(settings.clone(), 8, Replace::DeadOnly), Err(BindError::InUse(_))));
     drop(live);
     let _ = fs::remove_file(&settings.path);
     fs::write(&settings.path, "precious").unwrap();
-    assert!(matches!(UnixSource::bind(settings.clone()), Err(BindError::NotASocket(_))));
+    assert!(matches!(UnixSource::bind(settings.clone(), 8, Replace::DeadOnly), Err(BindError::NotASocket(_))));
     assert_eq!(fs::read_to_string(&settings.path).unwrap(), "precious");
 }
 
@@ -114,6 +174,6 @@ async fn a_link_where_the_socket_should_be_is_not_followed() {
     let target = folder.path().join("elsewhere");
     fs::write(&target, "precious").unwrap();
     std::os::unix::fs::symlink(&target, &settings.path).unwrap();
-    assert!(matches!(UnixSource::bind(settings), Err(BindError::NotASocket(_))));
+    assert!(matches!(UnixSource::bind(settings, 8, Replace::DeadOnly), Err(BindError::NotASocket(_))));
     assert!(target.exists());
 }

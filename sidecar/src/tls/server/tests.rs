@@ -68,7 +68,8 @@ async fn meet(
     let dialled = TcpStream::connect(listener.local_addr()?).await?;
     let (accepted, _) = listener.accept().await?;
     let name = ServerName::try_from(name).unwrap();
-    let (server, client) = tokio::join!(certificate.accept(accepted), client.connect(name, dialled));
+    let (server, client) =
+        tokio::join!(certificate.accept(accepted, Duration::from_secs(10)), client.connect(name, dialled));
     Ok((server?, client?))
 }
 
@@ -76,7 +77,7 @@ async fn meet(
 async fn a_client_that_knows_the_root_alone_trusts_the_chain() {
     let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
     authority.write(folder.path(), "echo.test");
-    let certificate = Certificate::open(settings(folder.path())).unwrap();
+    let certificate = Certificate::open(&settings(folder.path())).unwrap();
     for version in [&TLS12, &TLS13] {
         let (_, client) = meet(&certificate, &authority.client(&[version]), "echo.test").await.unwrap();
         let (_, session) = client.get_ref();
@@ -91,12 +92,12 @@ async fn a_reload_is_for_new_connections_and_leaves_the_others() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
     authority.write(folder.path(), "old.test");
-    let certificate = Certificate::open(settings(folder.path())).unwrap();
+    let certificate = Certificate::open(&settings(folder.path())).unwrap();
     let connector = authority.client(&[&TLS13]);
     let (mut server, mut client) = meet(&certificate, &connector, "old.test").await.unwrap();
 
     authority.write(folder.path(), "new.test");
-    certificate.reload().unwrap();
+    certificate.reload(&settings(folder.path())).unwrap();
     assert!(meet(&certificate, &connector, "new.test").await.is_ok());
     server.write_all(b"still here").await.unwrap();
     server.flush().await.unwrap();
@@ -105,7 +106,7 @@ async fn a_reload_is_for_new_connections_and_leaves_the_others() {
     assert_eq!(&read, b"still here");
 
     fs::write(folder.path().join("cert.pem"), "half written").unwrap();
-    assert!(certificate.reload().is_err());
+    assert!(certificate.reload(&settings(folder.path())).is_err());
     assert!(meet(&certificate, &connector, "new.test").await.is_ok(), "a bad file changes nothing");
 }
 
@@ -113,7 +114,7 @@ async fn a_reload_is_for_new_connections_and_leaves_the_others() {
 async fn of_protocols_http_1_1_is_chosen() {
     let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
     authority.write(folder.path(), "echo.test");
-    let certificate = Certificate::open(settings(folder.path())).unwrap();
+    let certificate = Certificate::open(&settings(folder.path())).unwrap();
     let mut config = ClientConfig::clone(authority.client(&[&TLS13]).config());
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let (_, client) = meet(&certificate, &TlsConnector::from(Arc::new(config)), "echo.test").await.unwrap();
@@ -125,7 +126,7 @@ async fn tls_1_0_and_plain_http_are_refused() {
     use tokio::io::AsyncWriteExt;
     let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
     authority.write(folder.path(), "echo.test");
-    let certificate = Certificate::open(settings(folder.path())).unwrap();
+    let certificate = Certificate::open(&settings(folder.path())).unwrap();
     // A ClientHello of TLS 1.0 with one cipher.
     let mut hello = vec![0x16, 3, 1, 0, 47, 1, 0, 0, 43, 3, 1];
     hello.extend([7; 32]);
@@ -135,7 +136,7 @@ async fn tls_1_0_and_plain_http_are_refused() {
         let mut dialled = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (accepted, _) = listener.accept().await.unwrap();
         dialled.write_all(first_bytes).await.unwrap();
-        let error = certificate.accept(accepted).await.err().unwrap();
+        let error = certificate.accept(accepted, Duration::from_secs(10)).await.err().unwrap();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
     }
 }
@@ -144,7 +145,7 @@ async fn tls_1_0_and_plain_http_are_refused() {
 fn errors_name_the_setting_and_the_file() {
     let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
     authority.write(folder.path(), "echo.test");
-    let error = |settings: TlsConfig| Certificate::open(settings).err().unwrap().to_string();
+    let error = |settings: TlsConfig| Certificate::open(&settings).err().unwrap().to_string();
     let good = settings(folder.path());
     let missing = folder.path().join("missing.pem");
     let other = folder.path().join("other.pem");

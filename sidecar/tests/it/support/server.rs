@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -36,6 +39,7 @@ pub(crate) enum Told {
 struct Recorder {
     sockets: Mutex<HashMap<SocketId, Arc<dyn Socket>>>,
     told: mpsc::UnboundedSender<Told>,
+    dropped: AtomicU64,
 }
 
 impl Sessions for Recorder {
@@ -54,6 +58,10 @@ impl Sessions for Recorder {
             let _ = socket.emit(&Packet::with_attachments("echo", &args, event.attachments.clone()));
         }
         let _ = self.told.send(Told::Received(id.to_string(), event));
+    }
+
+    fn dropped(&self, events: u64) {
+        self.dropped.fetch_add(events, Ordering::Relaxed);
     }
 
     fn disconnected(&self, id: &SocketId, reason: DisconnectReason) {
@@ -104,7 +112,7 @@ impl Server {
         let mut bounds = Bounds { linger: Duration::from_millis(300), ..Bounds::default() };
         change(&mut config, &mut limits, &mut bounds);
         let (sender, told) = mpsc::unbounded_channel();
-        let recorder = Arc::new(Recorder { sockets: Mutex::default(), told: sender });
+        let recorder = Arc::new(Recorder { sockets: Mutex::default(), told: sender, dropped: AtomicU64::new(0) });
         let edge = Lean::new(&config, &limits, bounds, recorder.clone(), Handle::current());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -118,6 +126,11 @@ impl Server {
 
     pub(crate) fn socket(&self, id: &str) -> Arc<dyn Socket> {
         self.recorder.sockets.lock().get(id).cloned().unwrap_or_else(|| panic!("no socket {id}"))
+    }
+
+    /// Events dropped for slow clients.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.recorder.dropped.load(Ordering::Relaxed)
     }
 
     /// The next thing the edge tells.

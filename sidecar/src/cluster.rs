@@ -1,0 +1,284 @@
+//! Many nodes that serve as one: what enters at one of them reaches the subscribers of all.
+//!
+//! Every node says what happens at its door in one Redis stream, and every node does what is said there in the order in which it
+//! stands there, its own part included. A Redis that is slow or away is not waited for: then a node serves its own sockets at once.
+//! See [`message`] for what is said, [`turns`] for when it is done, [`peers`] for how nothing is missed or repeated, [`link`] for the
+//! stream.
+//!
+//! Events that come from Redis itself are not told: every node gets them there. What is told is that they have been heard, which
+//! gives them their place: see [`overheard`].
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicUsize},
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    task::JoinSet,
+    time::{Instant, interval},
+};
+
+use crate::{channel::ChannelName, config::ClusterConfig, counters::Counters, once::Once, recovery::Mark};
+
+mod beside;
+mod census;
+mod gaps;
+mod hearing;
+mod here;
+mod left;
+mod link;
+mod local;
+mod message;
+mod outbox;
+mod overheard;
+mod overhearing;
+mod peers;
+mod retelling;
+mod saying;
+mod standing;
+#[cfg(test)]
+mod tests;
+mod turns;
+
+use census::Census;
+use gaps::Gaps;
+pub use here::{Here, Part, RemoteEvent, Turn};
+pub use left::{Elsewhere, Left};
+pub use link::Place;
+use link::{Read, Stream};
+pub use local::Local;
+#[cfg(feature = "fuzzing")]
+pub use message::fuzz;
+use message::{Body, Seal};
+pub use message::{NodeId, Seat, Session, SessionStay};
+use outbox::Outbox;
+use overheard::Overheard;
+use overhearing::{Emit, Notes};
+use peers::Peers;
+use retelling::Retelling;
+pub use standing::{CLAIM, Standing};
+use turns::Turns;
+
+/// A node says that it lives so many times in the time of its lease.
+const BEATS: u32 = 5;
+/// Accounts of all members are given at most this often, however many nodes ask.
+const ACCOUNT: Duration = Duration::from_millis(50);
+
+/// This node among the others.
+pub struct Cluster {
+    config: ClusterConfig,
+    max_name: usize,
+    seal: Seal,
+    outbox: Arc<Outbox>,
+    turns: Arc<Turns>,
+    overheard: Mutex<Overheard<Emit>>,
+    /// An event of a legacy publisher has come; and some have been done.
+    came: Notify,
+    heard: Notify,
+    notes: Mutex<Notes>,
+    /// This node hears legacy publishers; and it does so by a Redis Cluster, which has an order only on each channel.
+    overhears: AtomicBool,
+    has_lanes: AtomicBool,
+    counters: Arc<Counters>,
+    place: Arc<Mutex<Option<Place>>>,
+    /// The place of the last entry that was taken: others may have been read and wait.
+    taken: Mutex<Option<Place>>,
+    /// Sessions of other nodes that are to come here and have not been decided about.
+    claims: AtomicUsize,
+    /// How far this node has come in the common order; none while it does not keep to it.
+    reached: watch::Sender<Option<Mark>>,
+    state: Mutex<State>,
+    /// What is missing of others, and what waits for it; and what can be said again in their place.
+    gaps: Mutex<Gaps>,
+    retelling: Mutex<Retelling>,
+    census: Census,
+    asked: Notify,
+    complained: Once,
+}
+
+struct State {
+    peers: Peers,
+    /// On which channels the other nodes have members, and the number of the message that told so last.
+    members: HashMap<NodeId, HashMap<ChannelName, u64>>,
+    /// Those who have given their first account.
+    accounted: HashSet<NodeId>,
+    echo: Echo,
+    /// This node does not keep to the common order at the moment.
+    is_out: bool,
+    /// Where it last came back to it.
+    in_order_since: Option<Mark>,
+}
+
+/// How long the way through Redis takes.
+enum Echo {
+    /// Said then, and not heard yet.
+    Said(Instant),
+    Heard(Duration),
+}
+
+impl Cluster {
+    /// A node of its own. Nothing is said or heard before [`Cluster::run`].
+    pub fn new(config: ClusterConfig, max_name: usize, counters: Arc<Counters>) -> Self {
+        let node = NodeId(rand::random());
+        let seal = Seal::new(config.secret.as_deref());
+        let outbox = Arc::new(Outbox::new(node, seal.clone(), config.queue));
+        let peers = Peers::new(node, config.lease, Instant::now());
+        let state = Mutex::new(State {
+            peers,
+            members: HashMap::new(),
+            accounted: HashSet::new(),
+            echo: Echo::Said(Instant::now()),
+            is_out: false,
+            in_order_since: None,
+        });
+        let turns = Arc::new(Turns::new(config.wait));
+        let overheard = Mutex::new(Overheard::new(config.wait, config.lease));
+        let gaps = Mutex::new(Gaps::new(config.lease));
+        Self {
+            config,
+            max_name,
+            seal,
+            outbox,
+            turns,
+            overheard,
+            came: Notify::new(),
+            heard: Notify::new(),
+            notes: Mutex::new(Notes::new()),
+            overhears: AtomicBool::new(false),
+            has_lanes: AtomicBool::new(false),
+            counters,
+            place: Arc::default(),
+            taken: Mutex::default(),
+            claims: AtomicUsize::new(0),
+            reached: watch::Sender::default(),
+            state,
+            gaps,
+            retelling: Mutex::default(),
+            census: Census::default(),
+            asked: Notify::new(),
+            complained: Once::default(),
+        }
+    }
+
+    /// Says and hears until the returned set is dropped.
+    pub fn run(self: &Arc<Self>, here: &Weak<dyn Here>) -> JoinSet<()> {
+        let key = format!("{}rustecho:cluster", self.config.redis.key_prefix);
+        let (redis, length) = (self.config.redis.clone(), self.config.stream_length);
+        let stream = Stream { redis, key, length, place: self.place.clone() };
+        let (inbox, mut entries) = mpsc::channel(link::INBOX);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(stream.clone().write(self.outbox.clone(), self.turns.clone()));
+        tasks.spawn(stream.read(inbox));
+        let (cluster, host) = (self.clone(), here.clone());
+        tasks.spawn(async move {
+            let mut account = pin!(cluster.account_due());
+            let mut hurried = Instant::now();
+            loop {
+                // What was held comes before what is new.
+                let is_behind = cluster.gaps.lock().has_next();
+                let read = tokio::select! {
+                    biased; // what has come from Redis has had its time
+                    () = std::future::ready(()), if is_behind => None,
+                    read = entries.recv() => Some(read),
+                    () = cluster.turns.wait() => None,
+                    () = cluster.overheard_due() => None,
+                    () = cluster.gaps_due() => None,
+                    () = &mut account => {
+                        let Some(here) = host.upgrade() else { return };
+                        cluster.whole(|| {
+                            if !cluster.give_account(here.as_ref()) {
+                                cluster.asked.notify_one();
+                            }
+                        });
+                        account.set(cluster.account_due());
+                        continue;
+                    }
+                };
+                let Some(here) = host.upgrade() else { return };
+                let mut is_due = false;
+                match read {
+                    Some(Some(Read::Entry(place, bytes))) => {
+                        cluster.hold(here.as_ref(), place, &bytes).await;
+                        cluster.whole(|| cluster.hear(here.as_ref(), place, &bytes, Instant::now()));
+                    }
+                    Some(Some(Read::Gap(clock))) => cluster.overheard.lock().begin(clock),
+                    Some(Some(Read::Begin { place, notes })) => cluster.begins(place, notes),
+                    Some(Some(Read::Doubt)) => cluster.whole(|| cluster.doubt(here.as_ref())),
+                    Some(Some(Read::Lost { is_anew })) => {
+                        cluster.whole(|| cluster.lost_redis(here.as_ref(), is_anew, Instant::now()));
+                    }
+                    Some(None) => return,
+                    None if is_behind => cluster.whole(|| cluster.hear_held(here.as_ref(), Instant::now())),
+                    None => is_due = true,
+                }
+                // Where one entry follows the other, too, what waits for its turn does not wait for them.
+                let now = Instant::now();
+                if is_due || now.saturating_duration_since(hurried) >= cluster.config.wait {
+                    hurried = now;
+                    cluster.whole(|| cluster.hurry(here.as_ref(), now));
+                }
+                tokio::task::consume_budget().await; // a flood must not starve the sockets
+            }
+        });
+        tasks.spawn(self.clone().beat(here.clone()));
+        tasks
+    }
+
+    /// How many sockets the other nodes have, and, when that is asked, how many subscribers on channels whose
+    /// names start with `prefix`. Who does
+    /// not answer in time is left out.
+    pub async fn count(&self, prefix: Option<&str>) -> (u64, HashMap<String, u64>) {
+        let others = self.state.lock().peers.others();
+        let question = self.census.ask(others);
+        self.outbox.say(Body::Count { question, prefix: prefix.map(Cow::Borrowed) });
+        self.census.answers(question).await
+    }
+
+    async fn beat(self: Arc<Self>, here: Weak<dyn Here>) {
+        let mut ticks = interval(self.config.lease / BEATS);
+        loop {
+            ticks.tick().await;
+            {
+                let mut state = self.state.lock();
+                if matches!(state.echo, Echo::Heard(_)) {
+                    state.echo = Echo::Said(Instant::now());
+                }
+            }
+            self.outbox.say(Body::Beat);
+            if here.strong_count() == 0 {
+                return;
+            }
+            // Everybody does it when it is heard, in the same turn.
+            let silent = self.state.lock().peers.silent(Instant::now());
+            for node in silent {
+                self.outbox.say(Body::Bury { of: node });
+            }
+        }
+    }
+
+    /// Does something after which this node has to go on hearing, whatever becomes of it. What was done by halves may have left this
+    /// node where the others are not: it does not keep to the order until the next message.
+    fn whole(&self, act: impl FnOnce()) {
+        // What is shared here is behind locks that are let go of, and counters.
+        if catch_unwind(AssertUnwindSafe(act)).is_err() {
+            self.counters.cluster_panics.add();
+            self.state.lock().is_out = true;
+            tracing::error!("a defect: a message of the cluster was not done to its end; going on with the next");
+        }
+    }
+
+    /// Waits until this node is to give an account of its members and sessions.
+    async fn account_due(&self) {
+        self.asked.notified().await;
+        tokio::time::sleep(ACCOUNT).await;
+    }
+}

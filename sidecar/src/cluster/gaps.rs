@@ -1,0 +1,375 @@
+//! What is missing of other nodes: until it has been said again, what follows in the stream is held, so that nothing is overtaken,
+//! and nothing that stands in the stream is lost with a node that can say nothing again. A pure state machine.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::{Place, message::NodeId};
+
+/// What is missing is asked for again after so long.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+/// And answered in this time by who still can: another node takes its time before it speaks for the dead.
+const ANSWER: Duration = Duration::from_secs(1);
+/// Bytes and messages that are held at most.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+const MOST: usize = 50_000;
+
+/// What is missing, and what is held for it.
+pub(super) struct Gaps {
+    /// How long no answer and no sign of life may come from a node that was asked: it has said `Beat` meanwhile, if it lives.
+    patience: Duration,
+    /// And how long Redis may take to bring the question.
+    longest: Duration,
+    open: HashMap<NodeId, Gap>,
+    /// The connection was lost, and these have not said since how much there was.
+    unheard: HashSet<NodeId>,
+    lost_at: Option<Instant>,
+    asked_all: Option<Instant>,
+    held: VecDeque<(Place, Bytes)>,
+    bytes: usize,
+    /// How far the messages of each node go on from the last one that was taken, and the highest number, in what is held.
+    reach: HashMap<NodeId, (u64, u64)>,
+    /// What is held was said before something may have been missed.
+    is_doubtful: bool,
+    /// The connection was lost, and the others do not know yet what was taken since.
+    owes_account: bool,
+}
+
+struct Gap {
+    /// The number of the last message that is missing.
+    upto: u64,
+    begun: Instant,
+    /// When it was said last that this is missing, or something of it came.
+    said: Instant,
+    /// When that came back from the stream first, or an answer after it.
+    moved: Option<Instant>,
+    /// Its node has said since that it lives.
+    lives: bool,
+}
+
+/// A gap that nobody has closed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Open {
+    pub(super) node: NodeId,
+    /// The number of the last message that is missing.
+    pub(super) upto: u64,
+    /// Its node can still say it again.
+    pub(super) lives: bool,
+}
+
+impl Gaps {
+    /// Nothing is missing. `lease` is that of the nodes, who beat five times in it.
+    pub(super) fn new(lease: Duration) -> Self {
+        let patience = (lease * 3 / 10).max(ANSWER);
+        Self {
+            patience,
+            longest: lease.max(patience),
+            open: HashMap::new(),
+            unheard: HashSet::new(),
+            lost_at: None,
+            asked_all: None,
+            held: VecDeque::new(),
+            bytes: 0,
+            reach: HashMap::new(),
+            is_doubtful: false,
+            owes_account: false,
+        }
+    }
+
+    /// Everything up to this number is missing of a node, and has been asked for.
+    pub(super) fn open(&mut self, node: NodeId, upto: u64, now: Instant) {
+        let gap = Gap { upto, begun: now, said: now, moved: None, lives: false };
+        let open = self.open.entry(node).or_insert(gap);
+        // What is held need not be said again.
+        if self.reach.get(&node).is_none_or(|(_, highest)| upto > *highest) {
+            open.upto = open.upto.max(upto);
+        }
+    }
+
+    /// The connection was lost: what comes waits until each of these has said how much there was, which they have been asked.
+    pub(super) fn lost(&mut self, nodes: Vec<NodeId>, now: Instant) {
+        self.unheard = nodes.into_iter().collect();
+        self.lost_at = (!self.unheard.is_empty()).then_some(now);
+        self.asked_all = self.lost_at;
+        self.is_doubtful |= !self.held.is_empty();
+        self.owes_account = true;
+    }
+
+    /// A node has said how much there was.
+    pub(super) fn told(&mut self, node: NodeId) {
+        self.unheard.remove(&node);
+        if self.unheard.is_empty() {
+            self.lost_at = None;
+        }
+    }
+
+    /// Something may have been missed after what is held.
+    pub(super) fn doubt(&mut self) {
+        self.is_doubtful |= !self.held.is_empty();
+    }
+
+    /// Whether nothing is held any more of which that was said, once.
+    pub(super) fn is_to_doubt(&mut self) -> bool {
+        self.held.is_empty() && std::mem::take(&mut self.is_doubtful)
+    }
+
+    /// Whether everything has been done that came after a lost connection, and the others are to know, once.
+    pub(super) fn is_to_tell(&mut self) -> bool {
+        !self.is_holding() && std::mem::take(&mut self.owes_account)
+    }
+
+    /// Whether something is missing, or may be, and what comes is to be held.
+    pub(super) fn are_open(&self) -> bool {
+        !self.open.is_empty() || self.lost_at.is_some()
+    }
+
+    /// Whether what comes has to wait, if only behind what is held.
+    pub(super) fn is_holding(&self) -> bool {
+        self.are_open() || !self.held.is_empty()
+    }
+
+    /// How far a node's messages go on in what is held, from the last one that was taken.
+    pub(super) fn reach(&self, node: NodeId, last: u64) -> u64 {
+        self.reach.get(&node).map_or(last, |(reach, _)| *reach.max(&last))
+    }
+
+    /// Up to where something of this node is missing.
+    pub(super) fn upto(&self, node: NodeId) -> Option<u64> {
+        self.open.get(&node).map(|gap| gap.upto)
+    }
+
+    /// This node has heard itself ask.
+    pub(super) fn asked(&mut self, node: NodeId, now: Instant) {
+        if let Some(gap) = self.open.get_mut(&node) {
+            gap.moved.get_or_insert(now);
+        }
+    }
+
+    /// A node has said that it lives.
+    pub(super) fn lives(&mut self, node: NodeId) {
+        if let Some(gap) = self.open.get_mut(&node) {
+            gap.lives |= gap.moved.is_some();
+        }
+    }
+
+    /// Everything up to this number has been taken of a node.
+    pub(super) fn taken(&mut self, node: NodeId, seq: u64, now: Instant) {
+        let Some(gap) = self.open.get_mut(&node) else { return };
+        (gap.moved, gap.said) = (Some(now), now);
+        if seq >= gap.upto {
+            self.open.remove(&node);
+        }
+    }
+
+    /// Holds what comes next in the stream; false when it was one too many, and nothing is to be waited for any longer. `of`: whose
+    /// message of which number it is, and the last one that was taken of that node.
+    pub(super) fn hold(&mut self, place: Place, bytes: Bytes, of: Option<(NodeId, u64, u64)>) -> bool {
+        if let Some((node, seq, last)) = of {
+            let (reach, highest) = self.reach.entry(node).or_insert((last, last));
+            *reach = (*reach).max(last);
+            *reach += u64::from(seq == reach.saturating_add(1));
+            *highest = (*highest).max(seq);
+        }
+        self.bytes += bytes.len();
+        self.held.push_back((place, bytes));
+        self.bytes <= MOST_BYTES && self.held.len() <= MOST
+    }
+
+    /// Puts back what is the first that has to wait.
+    pub(super) fn hold_first(&mut self, place: Place, bytes: Bytes) {
+        self.bytes += bytes.len();
+        self.held.push_front((place, bytes));
+    }
+
+    /// What was held longest, once nothing is missing.
+    pub(super) fn next(&mut self) -> Option<(Place, Bytes)> {
+        if self.are_open() {
+            return None;
+        }
+        let next = self.held.pop_front();
+        if self.held.is_empty() {
+            self.reach.clear();
+        }
+        self.bytes -= next.as_ref().map_or(0, |(_, bytes)| bytes.len());
+        next
+    }
+
+    /// Whether something waits that need not.
+    pub(super) fn has_next(&self) -> bool {
+        !self.are_open() && !self.held.is_empty()
+    }
+
+    /// When something is to be done next.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let gaps = self.open.values().map(|gap| self.end(gap).min(gap.said + ASK_AGAIN));
+        let lost = self.lost_at.map(|at| (at + self.patience).min(self.asked_all.unwrap_or(at) + ASK_AGAIN));
+        gaps.chain(lost).min()
+    }
+
+    /// Whether all are to be asked again how much there was; if so, that is done.
+    pub(super) fn asks_all_again(&mut self, now: Instant) -> bool {
+        let is_due = self.lost_at.is_some() && self.asked_all.is_none_or(|at| now >= at + ASK_AGAIN);
+        if is_due {
+            self.asked_all = Some(now);
+        }
+        is_due
+    }
+
+    /// Until when a gap is waited for.
+    fn end(&self, gap: &Gap) -> Instant {
+        let end = gap.begun + self.longest;
+        gap.moved.map_or(end, |moved| (moved + self.patience).min(end))
+    }
+
+    /// The nodes that are to be asked again.
+    pub(super) fn asks_again(&mut self, now: Instant) -> Vec<NodeId> {
+        let due = self.open.iter_mut().filter(|(_, gap)| now >= gap.said + ASK_AGAIN);
+        due.map(|(node, gap)| {
+            gap.said = now;
+            *node
+        })
+        .collect()
+    }
+
+    /// Since when these have not said how much there was, if they were waited for long enough: they are dead, or will say a number that
+    /// shows what is missing.
+    pub(super) fn silent(&mut self, now: Instant) -> Option<(Instant, HashSet<NodeId>)> {
+        let since = self.lost_at.take_if(|at| now >= *at + self.patience)?;
+        Some((since, std::mem::take(&mut self.unheard)))
+    }
+
+    /// The gaps that were waited for long enough.
+    pub(super) fn overdue(&mut self, now: Instant) -> Vec<Open> {
+        let due: Vec<_> = self.open.iter().filter(|(_, gap)| now >= self.end(gap)).map(|(node, _)| *node).collect();
+        due.into_iter().filter_map(|node| self.close(node)).collect()
+    }
+
+    /// All gaps: too much is held.
+    pub(super) fn give_up(&mut self) -> Vec<Open> {
+        self.lost_at = None;
+        let all: Vec<_> = self.open.keys().copied().collect();
+        all.into_iter().filter_map(|node| self.close(node)).collect()
+    }
+
+    fn close(&mut self, node: NodeId) -> Option<Open> {
+        // Of a node that could not even be asked nothing is known.
+        self.open.remove(&node).map(|gap| Open { node, upto: gap.upto, lives: gap.lives || gap.moved.is_none() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const YOU: NodeId = NodeId(2);
+    const LEASE: Duration = Duration::from_secs(10);
+
+    fn place(n: u64) -> (Place, Bytes) {
+        (Place(n, 0), Bytes::from(n.to_string()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_follows_waits_until_everything_has_been_said_again() {
+        let now = Instant::now();
+        let mut gaps = Gaps::new(LEASE);
+        gaps.open(YOU, 7, now);
+        let [(first, one), (second, two)] = [place(1), place(2)];
+        assert!(gaps.hold(second, two, None));
+        gaps.hold_first(first, one);
+        gaps.taken(YOU, 6, now);
+        assert!(gaps.are_open() && !gaps.has_next() && gaps.next().is_none());
+        gaps.taken(YOU, 7, now);
+        assert!(!gaps.are_open() && gaps.due().is_none());
+        assert_eq!([gaps.next(), gaps.next(), gaps.next()], [Some(place(1)), Some(place(2)), None]);
+        assert_eq!(gaps.bytes, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_answer_and_gives_no_sign_of_life_is_not_waited_for() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let mut gaps = Gaps::new(LEASE);
+        let (dead, alive) = (NodeId(3), NodeId(4));
+        gaps.open(dead, 5, start);
+        gaps.open(alive, 6, start);
+        gaps.lives(dead); // before it was asked: it may have died of it
+        for node in [dead, alive] {
+            gaps.asked(node, at(100));
+        }
+        assert_eq!(gaps.due(), Some(at(500)));
+        assert!(gaps.asks_again(at(499)).is_empty());
+        assert_eq!(gaps.asks_again(at(500)).len(), 2);
+        gaps.lives(alive);
+        assert!(gaps.overdue(at(3_099)).is_empty());
+        gaps.taken(dead, 4, at(3_000));
+        assert_eq!(gaps.overdue(at(3_100)), [Open { node: alive, upto: 6, lives: true }]);
+        assert_eq!(gaps.overdue(at(6_000)), [Open { node: dead, upto: 5, lives: false }]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_that_does_not_arrive_says_nothing_of_who_is_asked() {
+        let now = Instant::now();
+        let mut gaps = Gaps::new(LEASE);
+        gaps.open(YOU, 5, now);
+        assert!(gaps.overdue(now + LEASE * 9 / 10).is_empty());
+        assert_eq!(gaps.overdue(now + LEASE), [Open { node: YOU, upto: 5, lives: true }]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_held_has_a_bound() {
+        let mut gaps = Gaps::new(LEASE);
+        gaps.open(YOU, 5, Instant::now());
+        let big = Bytes::from(vec![0; MOST_BYTES / 2]);
+        assert!(gaps.hold(Place(1, 0), big.clone(), None) && gaps.hold(Place(2, 0), big.clone(), None));
+        assert!(!gaps.hold(Place(3, 0), big, None));
+        assert_eq!(gaps.give_up().len(), 1);
+        assert!(gaps.has_next());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_lost_connection_everybody_says_first_how_much_there_was() {
+        let now = Instant::now();
+        let mut gaps = Gaps::new(LEASE);
+        gaps.lost(vec![], now);
+        assert!(!gaps.are_open(), "there is nobody to ask");
+        gaps.lost(vec![YOU, NodeId(3)], now);
+        assert!(gaps.are_open() && gaps.due() == Some(now + ASK_AGAIN));
+        assert!(!gaps.asks_all_again(now) && gaps.asks_all_again(now + ASK_AGAIN));
+        gaps.told(YOU);
+        assert!(gaps.are_open());
+        gaps.told(NodeId(3));
+        assert!(!gaps.are_open() && gaps.due().is_none());
+        gaps.lost(vec![YOU], now);
+        assert_eq!(gaps.silent(now + LEASE * 29 / 100), None);
+        assert_eq!(gaps.silent(now + LEASE * 3 / 10), Some((now, HashSet::from([YOU]))));
+        assert!(!gaps.are_open() && gaps.silent(now + LEASE).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_held_is_not_missing() {
+        let now = Instant::now();
+        let mut gaps = Gaps::new(LEASE);
+        gaps.lost(vec![YOU, NodeId(3)], now);
+        for seq in [6, 7, 9] {
+            gaps.hold(Place(seq, 0), Bytes::new(), Some((YOU, seq, 5)));
+        }
+        assert_eq!([gaps.reach(YOU, 5), gaps.reach(NodeId(3), 2)], [7, 2]);
+        gaps.open(YOU, 8, now);
+        gaps.open(YOU, 9, now);
+        assert_eq!(gaps.upto(YOU), Some(8));
+        gaps.open(YOU, 12, now);
+        assert_eq!(gaps.upto(YOU), Some(12), "behind what is held");
+        gaps.doubt();
+        assert!(!gaps.is_to_doubt());
+        gaps.give_up();
+        while gaps.next().is_some() {}
+        assert_eq!(gaps.reach(YOU, 9), 9);
+        assert!(gaps.is_to_doubt() && !gaps.is_to_doubt());
+        assert!(gaps.is_to_tell() && !gaps.is_to_tell());
+    }
+}

@@ -1,0 +1,140 @@
+//! The spool source: events that publishers on the Unix socket kept on disk while the sidecar was away. See
+//! [`rustecho_wire::spool`] for the files and who may touch them when.
+//!
+//! After a start the browsers that were connected are still coming back, and events would be emitted to nobody. So, for a
+//! bounded time, the [`Gate`] is shut: publishers that can spool are asked to, and then everything is drained.
+
+mod depth;
+mod drain;
+mod folder;
+mod gate;
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use rustecho_wire::spool::socket_number;
+use tokio::{sync::watch, time::Instant};
+
+use crate::{
+    config::{SpoolConfig, UnixSocketConfig},
+    counters::Counters,
+    hub::BUCKETS,
+    publisher::Publisher,
+    seen::Ledger,
+    server::stopped,
+};
+
+pub use depth::{Depth, SpoolView};
+pub use folder::SpoolError;
+pub use gate::Gate;
+
+/// How often the directory is looked at, and how many subscriptions there are is written down.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Drains the spool. Holds the ledger's lock, so that no other sidecar does the same.
+pub struct SpoolSource {
+    settings: SpoolConfig,
+    socket: u64,
+    allowed_uids: Vec<u32>,
+    publisher: Arc<Publisher>,
+    counters: Arc<Counters>,
+    /// The subscriptions that there were when the last sidecar ended.
+    expected: [u64; BUCKETS],
+    /// Files whose publisher was at them when they had been read: their inode, and how many records have been dealt with.
+    begun: Mutex<HashMap<PathBuf, (u64, u64)>>,
+}
+
+impl SpoolSource {
+    /// Makes the directory if need be and goes on where the last sidecar ended.
+    ///
+    /// # Errors
+    /// [`SpoolError`]: the sidecar works without a spool then.
+    pub fn open(
+        settings: SpoolConfig,
+        unix: &UnixSocketConfig,
+        publisher: Arc<Publisher>,
+        counters: Arc<Counters>,
+    ) -> Result<Self, SpoolError> {
+        folder::prepare(&settings.dir, unix)?;
+        let socket = socket_number(&unix.path);
+        let path = settings.dir.join(format!("{socket:016x}.ledger"));
+        let ledger = Ledger::open(&path).map_err(|error| SpoolError::Ledger { path, error })?;
+        let expected = ledger.subscriptions();
+        publisher.resume(ledger);
+        let allowed_uids = unix.allowed_uids.clone();
+        Ok(Self { settings, socket, allowed_uids, publisher, counters, expected, begun: Mutex::default() })
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &PathBuf {
+        &self.settings.dir
+    }
+
+    /// Shuts the gate when clients have to come back first, and opens it otherwise; never one after the other, which would let an
+    /// event through. To be called before publishers are let in.
+    pub fn prepare(&self, gate: &Gate) {
+        if self.expected != [0; BUCKETS] && !self.settings.settle.is_zero() {
+            gate.shut();
+        } else {
+            gate.open();
+        }
+    }
+
+    /// Runs until `stop` changes. What has not been drained by then stays for the next sidecar.
+    pub async fn run(self, gate: Arc<Gate>, mut stop: watch::Receiver<bool>) {
+        if gate.is_shut() {
+            self.settle(&mut stop).await;
+            gate.open();
+        }
+        let this = Arc::new(self);
+        let ended = Arc::new(AtomicBool::new(false));
+        loop {
+            // The directory is open to all who may publish: looking through it may take its time.
+            let (drain, end) = (this.clone(), ended.clone());
+            let mut pass = tokio::task::spawn_blocking(move || {
+                drain.drain(folder::files(&drain.settings.dir, drain.socket), &end);
+            });
+            tokio::select! {
+                _ = &mut pass => {}
+                () = stopped(&mut stop) => {
+                    ended.store(true, Relaxed);
+                    let _ = pass.await;
+                }
+            }
+            if *stop.borrow() {
+                break; // the sockets are being closed: they are to be expected back
+            }
+            this.publisher.note_subscriptions();
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = gate.knocked() => {}
+                () = stopped(&mut stop) => {}
+            }
+        }
+    }
+
+    /// Waits until as many subscriptions are back as there were, channel by channel, or for as long as is configured: the
+    /// subscriptions of strangers elsewhere say nothing of those who are awaited.
+    async fn settle(&self, stop: &mut watch::Receiver<bool>) {
+        let end = Instant::now() + self.settings.settle;
+        while Instant::now() < end && !self.publisher.subscriptions().has(&self.expected) {
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(20)) => {}
+                () = stopped(stop) => return,
+            }
+        }
+        let (back, expected) = (self.publisher.subscriptions().total(), self.expected.iter().sum::<u64>());
+        tracing::info!(back, expected, "clients have had their time to come back (spool.settleMs)");
+    }
+}
+
+#[cfg(test)]
+mod tests;

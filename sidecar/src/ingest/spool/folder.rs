@@ -1,0 +1,100 @@
+//! The spool's directory: who may write to it, and what is in it.
+
+use std::{
+    fs::{self, DirBuilder, Permissions},
+    io,
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use rustecho_wire::spool::FileName;
+
+use crate::{config::UnixSocketConfig, ingest::unix::group_id};
+
+/// Why there is no spool.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// The directory cannot be had.
+    #[error("spool.path: {path}: {error}")]
+    Folder {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// Somebody else could remove or plant files.
+    #[error("spool.path: {path} is not used: {reason}")]
+    Unsafe {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The ledger cannot be had.
+    #[error("spool.path: {path}: {error}; does another sidecar use this spool for the same socket?")]
+    Ledger {
+        /// The ledger's file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+/// Makes the directory for those who may open the socket: for each class that may write to the socket, all rights; files there
+/// belong to who made them (sticky) and may be read by the directory's group (setgid).
+pub(super) fn prepare(dir: &Path, unix: &UnixSocketConfig) -> Result<(), SpoolError> {
+    let failed = |error| SpoolError::Folder { path: dir.into(), error };
+    let mut builder = DirBuilder::new();
+    match builder.recursive(false).mode(0o700).create(dir) {
+        Ok(()) => {
+            if let Some(gid) = unix.group.as_deref().and_then(group_id) {
+                std::os::unix::fs::chown(dir, None, Some(gid)).map_err(failed)?;
+            }
+            fs::set_permissions(dir, Permissions::from_mode(mode(unix.mode))).map_err(failed)?;
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(failed(error)),
+    }
+    let about = fs::symlink_metadata(dir).map_err(failed)?;
+    let own = rustix::process::geteuid().as_raw();
+    let reason = match () {
+        () if !about.is_dir() => "it is not a directory, or a symbolic link to one",
+        () if about.uid() != own && about.uid() != 0 => "it belongs neither to the sidecar's user nor to root",
+        () if about.mode() & 0o002 != 0 && about.mode() & 0o1000 == 0 => {
+            "anyone may remove files from it; give it the sticky bit"
+        }
+        () => return Ok(()),
+    };
+    Err(SpoolError::Unsafe { path: dir.into(), reason })
+}
+
+/// The directory's mode for a socket of this mode.
+fn mode(socket: u32) -> u32 {
+    let group = if socket & 0o020 != 0 { 0o070 } else { 0 };
+    let others = if socket & 0o002 != 0 { 0o007 } else { 0 };
+    0o3700 | group | others
+}
+
+/// The spool files for this socket, each publisher's in their order.
+pub(super) fn files(dir: &Path, socket: u64) -> Vec<(FileName, PathBuf)> {
+    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+    let mut files: Vec<_> = entries
+        .flatten()
+        .filter_map(|entry| Some((FileName::parse(entry.file_name().to_str()?)?, entry.path())))
+        .filter(|(name, _)| name.socket == socket)
+        .collect();
+    files.sort();
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_open_the_socket_may_spool() {
+        for (socket, dir) in [(0o600, 0o3700), (0o660, 0o3770), (0o666, 0o3777), (0o200, 0o3700)] {
+            assert_eq!(mode(socket), dir, "{socket:o}");
+        }
+    }
+}

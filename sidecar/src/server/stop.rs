@@ -1,0 +1,82 @@
+//! How a sidecar ends, and how the next one takes its place.
+//!
+//! In this order: nobody new is let in, and publishers are sent away (they wait, spool, or find the next sidecar); what is in
+//! flight is finished; the sockets are closed one after the other, spread over most of the grace period, so that they do not all
+//! come back at once; Redis is listened to until the last of them has gone; then the stores are closed.
+
+use std::time::Duration;
+
+use rustix::process::Pid;
+
+use crate::{lock, session::Clients};
+
+/// The time between two sockets that are closed, as long as the grace period allows it: a handful of them is no reason to wait.
+const EACH: Duration = Duration::from_millis(20);
+/// Beyond its grace period a predecessor is not waited for longer than this.
+const BEYOND_GRACE: Duration = Duration::from_secs(5);
+
+/// The end of the grace period, kept for the last answers to operators and for what is written to disk.
+const KEPT: Duration = Duration::from_millis(500);
+
+/// How long publishers may take to be sent away before the first socket is closed.
+pub(super) fn sending_away(grace: Duration) -> Duration {
+    (grace / 10).min(KEPT)
+}
+
+/// How long everything else may take, whoever hangs on to its connection: a stop is over within the grace period.
+pub(super) fn finishing(grace: Duration) -> Duration {
+    grace - (grace / 10).min(KEPT)
+}
+
+/// Over how long so many sockets are closed: four fifths of the grace period at most.
+pub(super) fn span(sockets: usize, grace: Duration) -> Duration {
+    let wanted = EACH.saturating_mul(u32::try_from(sockets.saturating_sub(1)).unwrap_or(u32::MAX));
+    wanted.min(grace / 5 * 4)
+}
+
+/// Closes every socket, spread over the grace period, those that came meanwhile at the end.
+pub(super) async fn close_sockets(clients: &Clients, grace: Duration) {
+    let begun = tokio::time::Instant::now();
+    let sockets = clients.sockets();
+    let (count, span) = (sockets.len(), span(sockets.len(), grace));
+    for (at, socket) in sockets.into_iter().enumerate() {
+        let share = at as f64 / count as f64;
+        tokio::time::sleep_until(begun + span.mul_f64(share)).await;
+        socket.close();
+    }
+    clients.close_all();
+}
+
+/// Tells the predecessor to stop.
+pub(super) fn tell(predecessor: Pid) {
+    tracing::info!(pid = predecessor.as_raw_nonzero().get(), "taking over: the running sidecar is told to stop");
+    if let Err(error) = lock::terminate(predecessor) {
+        tracing::info!(%error, "it has stopped already");
+    }
+}
+
+/// Waits for the predecessor's end.
+pub(super) async fn wait_for(predecessor: Pid, grace: Duration) {
+    let waited = tokio::task::spawn_blocking(move || lock::wait_for_end(predecessor, grace + BEYOND_GRACE)).await;
+    if !waited.unwrap_or(false) {
+        let pid = predecessor.as_raw_nonzero().get();
+        tracing::error!(pid, "the sidecar before this one has not stopped; publishers are let in all the same");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_sockets_are_closed_soon_and_many_over_most_of_the_grace_period() {
+        let ten = Duration::from_secs(10);
+        assert_eq!(span(0, ten), Duration::ZERO);
+        assert_eq!(span(1, ten), Duration::ZERO);
+        assert_eq!(span(6, ten), Duration::from_millis(100));
+        assert_eq!(span(100_000, ten), Duration::from_secs(8));
+        assert_eq!(span(100_000, Duration::ZERO), Duration::ZERO);
+        assert!(span(100_000, ten) < finishing(ten) && finishing(ten) == Duration::from_millis(9_500));
+        assert_eq!(finishing(Duration::from_secs(1)), Duration::from_millis(900));
+    }
+}
