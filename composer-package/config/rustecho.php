@@ -48,14 +48,74 @@ return [
     | Acknowledgement
     |--------------------------------------------------------------------------
     |
-    | "receipt" waits until the sidecar says that it has accepted the event,
-    | so that a broadcast that did not arrive fails. "none" writes and goes
-    | on, a little faster; a refusal is then only logged. Left out: the ini
-    | setting rustecho.ack where there is one, else "receipt".
+    | "receipt" waits until the sidecar has accepted the event. "deferred"
+    | writes it at once and reads the receipt when the request or job ends;
+    | what failed is then reported to your exception handler. "none" writes
+    | and goes on; a refusal is only logged. Left out: the ini setting
+    | rustecho.ack where there is one, else "receipt".
     |
     */
 
     'ack' => env('RUSTECHO_ACK'),
+
+    /*
+    |--------------------------------------------------------------------------
+    | When the sidecar is away
+    |--------------------------------------------------------------------------
+    |
+    | "spool" keeps the event on disk until the sidecar is back, and throws
+    | only when that fails too. "redis" publishes it by a Redis connection,
+    | as Laravel's own driver does. "throw" throws a BroadcastException, so
+    | that a queued broadcast is tried again. "log" drops it and logs that.
+    | Left out: the ini setting rustecho.on_failure, else "spool".
+    |
+    */
+
+    'on_failure' => env('RUSTECHO_ON_FAILURE'),
+
+    /*
+    |--------------------------------------------------------------------------
+    | Redis
+    |--------------------------------------------------------------------------
+    |
+    | The connection in config/database.php that on_failure "redis" uses.
+    | Left out: the default one.
+    |
+    */
+
+    'redis' => env('RUSTECHO_REDIS_CONNECTION'),
+
+    /*
+    |--------------------------------------------------------------------------
+    | Breaker
+    |--------------------------------------------------------------------------
+    |
+    | After a failure the process leaves the sidecar alone, for a 16th of
+    | this many milliseconds (0 to 600000), then for twice as long each time,
+    | at most for all of it. 0 asks every time. Left out: the ini setting
+    | rustecho.breaker_ms, else 1000.
+    |
+    */
+
+    'breaker_ms' => env('RUSTECHO_BREAKER_MS'),
+
+    /*
+    |--------------------------------------------------------------------------
+    | Spool
+    |--------------------------------------------------------------------------
+    |
+    | The folder that on_failure "spool" writes to, the same as spool.path in
+    | rustecho.json; the sidecar makes it. Left out: the ini setting
+    | rustecho.spool, else /var/spool/rustecho for a socket under /run, and
+    | the folder "spool" beside the socket otherwise. The second is the most
+    | bytes of all files there; over it, publishing throws. 256 MiB if left
+    | out.
+    |
+    */
+
+    'spool' => env('RUSTECHO_SPOOL'),
+
+    'spool_max_bytes' => env('RUSTECHO_SPOOL_MAX_BYTES'),
 
     'auth' => [
 
@@ -98,6 +158,23 @@ return [
         */
 
         'channels' => env('RUSTECHO_AUTH_CHANNELS', 'routes/channels.php'),
+
+    ],
+
+    'health' => [
+
+        /*
+        |----------------------------------------------------------------------
+        | Laravel's /up
+        |----------------------------------------------------------------------
+        |
+        | Whether /up (Laravel 11 and newer) answers 500 while the sidecar is
+        | away. Off by default: the application still serves its pages, and
+        | its events wait in the spool.
+        |
+        */
+
+        'up' => env('RUSTECHO_HEALTH_UP', false),
 
     ],
 

@@ -5,30 +5,26 @@ declare(strict_types=1);
 namespace Rustecho\Laravel;
 
 use Illuminate\Contracts\Foundation\Application;
-use Illuminate\Foundation\Console\AboutCommand;
 use Rustecho\InvalidOption;
 
-/** The section of `php artisan about`, which came with Laravel 9. */
+/** The section of `php artisan about`. */
 final class About
 {
-    public static function register(Application $app): void
-    {
-        if (class_exists(AboutCommand::class)) {
-            AboutCommand::add('Rustecho', static fn (): array => self::rows($app));
-        }
-    }
-
     /** @return array<string, string> */
-    private static function rows(Application $app): array
+    public static function rows(Application $app): array
     {
         $config = $app->make('config');
         try {
             $connection = (array) $config->get('broadcasting.connections.rustecho', []);
             $settings = Settings::from($connection, (array) $config->get('rustecho', []));
+            $health = (new Health\SidecarHealth($config))->check();
             $road = [
+                'Sidecar' => $health->about['sidecar'] ?? 'does not answer',
                 'Transport' => $settings->transport,
                 'Socket' => $settings->socketPath(),
                 'Timeout' => $settings->timeoutOrDefault() . ' ms',
+                'Receipts' => $settings->ackOrDefault(),
+                'Without the sidecar' => $settings->onFailure ?? ($settings->spools() ? 'spool' : 'throw'),
             ];
         } catch (InvalidOption $wrong) {
             $road = ['Settings' => $wrong->getMessage()];

@@ -5,6 +5,8 @@ declare(strict_types=1);
 namespace Rustecho\Laravel;
 
 use Illuminate\Broadcasting\BroadcastEvent;
+use Illuminate\Database\Eloquent\BroadcastableModelEventOccurred;
+use Illuminate\Notifications\Events\BroadcastNotificationCreated;
 
 /**
  * Which event object is being broadcast. Laravel tells a driver the name only, which broadcastAs() may have chosen.
@@ -25,5 +27,21 @@ final class EventBeingBroadcast
         }
 
         return null;
+    }
+
+    /** What the application has made: in an event that Laravel has made for it, the notification or the model. */
+    public static function within(object $event): object
+    {
+        return match (true) {
+            $event instanceof BroadcastNotificationCreated => $event->notification,
+            $event instanceof BroadcastableModelEventOccurred => $event->model,
+            default => $event,
+        };
+    }
+
+    /** The class to look at when something is wrong with the event. */
+    public static function classOf(object $event): string
+    {
+        return get_class(self::within($event));
     }
 }

@@ -5,12 +5,16 @@ declare(strict_types=1);
 namespace Rustecho\Laravel;
 
 use Illuminate\Support\Facades\Facade;
+use LogicException;
 use Rustecho\Laravel\Publishers\PublisherFactory;
 use Rustecho\Laravel\Testing\RustechoFake;
 
 /**
- * For tests of an application: `Rustecho::fake()`, then `Rustecho::assertBroadcast(...)`.
+ * Several events in one write: `Rustecho::together(fn () => …)`. For tests of an application: `Rustecho::fake()`, then
+ * `Rustecho::assertBroadcast(...)`.
  *
+ * @method static mixed together(callable $callback) the events that are broadcast in it travel in one write
+ * @method static void collect() collects the receipts of deferred events now
  * @method static void assertBroadcast(\Closure|string $event, callable|int|null $callback = null)
  * @method static void assertBroadcastTimes(string $event, int $times = 1)
  * @method static void assertBroadcastOn(\Illuminate\Broadcasting\Channel|string $channel, \Closure|string|null $event = null)
@@ -39,6 +43,20 @@ final class Rustecho extends Facade
         self::$resolvedInstance[self::getFacadeAccessor()] = $fake;
 
         return $fake;
+    }
+
+    /**
+     * @param string $method
+     * @param array<mixed> $args
+     * @return mixed
+     */
+    public static function __callStatic($method, $args)
+    {
+        if (! method_exists(self::getFacadeRoot(), $method) && method_exists(RustechoFake::class, $method)) {
+            throw new LogicException("Call Rustecho::fake() before what is tested, then Rustecho::$method().");
+        }
+
+        return parent::__callStatic($method, $args);
     }
 
     protected static function getFacadeAccessor(): string

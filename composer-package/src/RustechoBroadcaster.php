@@ -9,8 +9,11 @@ use Illuminate\Broadcasting\Broadcasters\Broadcaster;
 use Illuminate\Broadcasting\Broadcasters\UsePusherChannelConventions;
 use Illuminate\Support\Str;
 use Rustecho\ConnectionFailed;
+use Rustecho\InvalidOption;
 use Rustecho\Laravel\Contracts\Publisher;
 use Rustecho\Laravel\Doctor\ProbeChannel;
+use Rustecho\Laravel\Doctor\WebPhp;
+use Rustecho\Laravel\Publishers\Observer;
 use Rustecho\Timeout;
 use Symfony\Component\HttpKernel\Exception\AccessDeniedHttpException;
 use Throwable;
@@ -23,9 +26,15 @@ final class RustechoBroadcaster extends Broadcaster
     private const MAX_SOCKET_ID_BYTES = 255;
     private const CHANNELS_IN_MESSAGES = 3;
 
-    /** @param ProbeChannel|null $probe what the doctor may have without being a user */
-    public function __construct(private readonly Publisher $publisher, private readonly ?ProbeChannel $probe = null)
-    {
+    /**
+     * @param ProbeChannel|null $probe what the doctor may have without being a user
+     * @param Observer|null $observer is told what became of each event
+     */
+    public function __construct(
+        private readonly Publisher $publisher,
+        private readonly ?ProbeChannel $probe = null,
+        private readonly ?Observer $observer = null,
+    ) {
     }
 
     /**
@@ -43,7 +52,7 @@ final class RustechoBroadcaster extends Broadcaster
             throw new AccessDeniedHttpException('The request names no channel.');
         }
         if ($this->probe?->grants($asked)) {
-            return $this->encode(['channel_data' => ['user_id' => 'rustecho-doctor', 'user_info' => (object) []]]);
+            return $this->encode(['channel_data' => ['user_id' => ProbeChannel::MEMBER, 'user_info' => WebPhp::ofItself()]]);
         }
         $channel = $this->normalizeChannelName($asked);
         if ($this->isGuardedChannel($asked) && ! $this->retrieveUser($request, $channel)) {
@@ -92,7 +101,7 @@ final class RustechoBroadcaster extends Broadcaster
      * Publishes one event.
      *
      * @param array<int, mixed> $channels
-     * @param string $event
+     * @param string $event or what else can be a name
      * @param array<string, mixed> $payload
      * @return void
      *
@@ -105,14 +114,20 @@ final class RustechoBroadcaster extends Broadcaster
         }
         $socket = $this->socketId($payload['socket'] ?? null);
         unset($payload['socket']);
+        $begun = hrtime(true);
         try {
             $names = ChannelNames::of($channels);
+            $event = EventName::of($event);
             // An event without data is an empty object to the browser, as every other event is an object.
             $json = $this->encode($payload === [] ? (object) [] : $payload);
-            $this->publisher->publish($names, (string) $event, $json, $socket);
+            $receipt = $this->publisher->publish($names, $event, $json, $socket);
         } catch (Throwable $cause) {
-            throw $this->failure($cause, (string) $event, $names ?? null);
+            $event = is_string($event) ? $event : '';
+            $failure = $this->failure($cause, $event, $names ?? null);
+            $this->observer?->failed($names ?? [], $event, strlen($json ?? ''), $failure, $begun);
+            throw $failure;
         }
+        $this->observer?->published($names, $event, strlen($json), $socket, $receipt, $begun);
     }
 
     /** Whether anyone has registered a channel with this broadcaster. */
@@ -140,13 +155,16 @@ final class RustechoBroadcaster extends Broadcaster
     private function failure(Throwable $cause, string $event, ?array $channels): BroadcastException
     {
         $object = EventBeingBroadcast::find();
-        $class = $object === null || get_class($object) === $event ? '' : get_class($object) . ' as ';
+        $name = Str::limit(mb_scrub($event, 'UTF-8'), 200);
+        $class = $object === null ? $name : EventBeingBroadcast::classOf($object);
+        $what = ($name === $class || $name === '' ? $class : "$class as $name") . $this->shown($channels ?? []);
         $reason = $cause instanceof \JsonException
             ? "its data cannot be written as JSON ({$cause->getMessage()}); correct broadcastWith() or the public properties"
             : rtrim($cause->getMessage(), '.');
-        $more = $cause instanceof ConnectionFailed || $cause instanceof Timeout ? ' See `php artisan rustecho:doctor`.' : '';
-        $what = $class . Str::limit($event, 200) . $this->shown($channels ?? []);
-        $message = "rustecho could not broadcast $what: $reason.$more";
+        $end = preg_match('/[?!]$/', $reason) === 1 ? '' : '.';
+        $away = $cause instanceof ConnectionFailed || $cause instanceof Timeout || $cause instanceof InvalidOption;
+        $more = $away ? ' See `php artisan rustecho:doctor`.' : '';
+        $message = "rustecho could not broadcast $what: $reason$end$more";
 
         return new BroadcastException($message, (int) $cause->getCode(), $cause);
     }

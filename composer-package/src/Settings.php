@@ -10,19 +10,34 @@ use Rustecho\InvalidOption;
 final class Settings
 {
     public const DEFAULT_SOCKET = '/run/rustecho/rustecho.sock';
+    public const MAX_SOCKET_BYTES = 107;
     public const DEFAULT_TIMEOUT_MS = 50;
     public const MAX_TIMEOUT_MS = 60_000;
+    public const DEFAULT_BREAKER_MS = 1_000;
+    public const MAX_BREAKER_MS = 600_000;
+    public const DEFAULT_SPOOL_MAX_BYTES = 268_435_456;
 
     /**
      * @param string|null $socket path of the sidecar's Unix socket; null: the extension's ini setting, else the default
      * @param int|null $timeoutMs milliseconds that one publish may take in all; null as above
-     * @param 'receipt'|'none'|null $ack whether to wait for the sidecar's receipt; null as above
+     * @param 'receipt'|'deferred'|'none'|null $ack whether to wait for the sidecar's receipt; null as above
+     * @param 'spool'|'redis'|'throw'|'log'|null $onFailure what happens to an event that the sidecar cannot be given; null as
+     *     above
+     * @param int|null $breakerMs milliseconds for which, at most, the sidecar is left alone after a failure; null as above
+     * @param string|null $spool the spool's directory; null as above
+     * @param int|null $spoolMaxBytes the most bytes in it; null as above
+     * @param string|null $redis the connection in config/database.php for `redis`; null: the default one
      */
     private function __construct(
         public readonly string $transport,
         public readonly ?string $socket,
         public readonly ?int $timeoutMs,
         public readonly ?string $ack,
+        public readonly ?string $onFailure,
+        public readonly ?int $breakerMs,
+        public readonly ?string $spool,
+        public readonly ?int $spoolMaxBytes,
+        public readonly ?string $redis,
     ) {
     }
 
@@ -39,10 +54,25 @@ final class Settings
         return new self(
             // env() turns the word "null" into null, so this is what RUSTECHO_TRANSPORT=null arrives as.
             self::text('transport', $values['transport'] ?? 'null') ?? 'auto',
-            self::text('socket', $values['socket'] ?? null),
-            self::timeout($values['timeout_ms'] ?? null),
-            self::ack($values['ack'] ?? null),
+            self::path('socket', $values['socket'] ?? null),
+            self::number('timeout_ms', $values['timeout_ms'] ?? null, 1, self::MAX_TIMEOUT_MS, 'milliseconds'),
+            self::oneOf('ack', $values['ack'] ?? null, ['receipt', 'deferred', 'none']),
+            self::oneOf('on_failure', $values['on_failure'] ?? null, ['spool', 'redis', 'throw', 'log']),
+            self::number('breaker_ms', $values['breaker_ms'] ?? null, 0, self::MAX_BREAKER_MS, 'milliseconds'),
+            self::text('spool', $values['spool'] ?? null),
+            self::number('spool_max_bytes', $values['spool_max_bytes'] ?? null, 0, PHP_INT_MAX, 'bytes'),
+            self::text('redis', $values['redis'] ?? null),
         );
+    }
+
+    /** The same, for an event that is to arrive now or not at all. */
+    public function withoutFallback(): self
+    {
+        $values = get_object_vars($this);
+        $values['ack'] = 'receipt';
+        $values['onFailure'] = 'throw';
+
+        return new self(...$values);
     }
 
     public function socketPath(): string
@@ -55,13 +85,34 @@ final class Settings
         return $this->timeoutMs ?? ((int) ini_get('rustecho.timeout_ms') ?: self::DEFAULT_TIMEOUT_MS);
     }
 
-    public function wantsReceipt(): bool
+    /** @return 'receipt'|'deferred'|'none' */
+    public function ackOrDefault(): string
     {
         $ini = ini_get('rustecho.ack');
-        // PHP's ini reader turns a bare `none` into an empty value.
-        $ack = $this->ack ?? ($ini === '' ? 'none' : $ini);
 
-        return $ack !== 'none';
+        // PHP's ini reader turns a bare `none` into an empty value.
+        return $this->ack ?? ($ini === '' ? 'none' : ($ini ?: 'receipt'));
+    }
+
+    public function spools(): bool
+    {
+        return ($this->onFailure ?? (ini_get('rustecho.on_failure') ?: 'spool')) === 'spool';
+    }
+
+    public function breakerOrDefault(): int
+    {
+        $ini = ini_get('rustecho.breaker_ms');
+
+        return $this->breakerMs ?? ($ini === false ? self::DEFAULT_BREAKER_MS : (int) $ini);
+    }
+
+    /** Where the sidecar looks, too, unless its spool.path says otherwise. */
+    public function spoolFolder(): string
+    {
+        $socket = $this->socketPath();
+        $default = preg_match('~^(/var)?/run/~', $socket) === 1 ? '/var/spool/rustecho' : dirname($socket) . '/spool';
+
+        return $this->spool ?? (ini_get('rustecho.spool') ?: $default);
     }
 
     private static function text(string $key, mixed $value): ?string
@@ -73,26 +124,38 @@ final class Settings
         return $value === '' ? null : $value;
     }
 
-    private static function timeout(mixed $value): ?int
+    /** As long as the system takes: PHP cuts a longer one off, and then names another file. */
+    private static function path(string $key, mixed $value): ?string
+    {
+        $path = self::text($key, $value);
+        $good = $path === null || (strlen($path) <= self::MAX_SOCKET_BYTES && ! str_contains($path, "\0"));
+
+        return $good ? $path : throw self::wrong($key, $value, 'the path of a Unix socket, 1 to 107 bytes');
+    }
+
+    private static function number(string $key, mixed $value, int $least, int $most, string $unit): ?int
     {
         if ($value === null || $value === '') {
             return null;
         }
-        $range = ['options' => ['min_range' => 1, 'max_range' => self::MAX_TIMEOUT_MS]];
-        $milliseconds = is_bool($value) ? false : filter_var($value, FILTER_VALIDATE_INT, $range);
+        $range = ['options' => ['min_range' => $least, 'max_range' => $most]];
+        $number = is_bool($value) ? false : filter_var($value, FILTER_VALIDATE_INT, $range);
 
-        return $milliseconds === false
-            ? throw self::wrong('timeout_ms', $value, 'a whole number of milliseconds from 1 to ' . self::MAX_TIMEOUT_MS)
-            : $milliseconds;
+        return $number === false
+            ? throw self::wrong($key, $value, "a whole number of $unit from $least to $most")
+            : $number;
     }
 
-    private static function ack(mixed $value): ?string
+    /** @param list<string> $allowed */
+    private static function oneOf(string $key, mixed $value, array $allowed): ?string
     {
-        return match ($value) {
-            null, '' => null,
-            'receipt', 'none' => $value,
-            default => throw self::wrong('ack', $value, '"receipt" or "none"'),
-        };
+        if ($value === null || $value === '') {
+            return null;
+        }
+        $last = count($allowed) - 1;
+        $words = '"' . implode('", "', array_slice($allowed, 0, $last)) . "\" or \"$allowed[$last]\"";
+
+        return in_array($value, $allowed, true) ? $value : throw self::wrong($key, $value, $words);
     }
 
     private static function wrong(string $key, mixed $value, string $allowed): InvalidOption

@@ -11,6 +11,7 @@ use Rustecho\Laravel\Doctor\Check;
 use Rustecho\Laravel\Doctor\Checks;
 use Rustecho\Laravel\Doctor\Finding;
 use Rustecho\Laravel\Doctor\Visit;
+use Rustecho\Laravel\Doctor\WebUser;
 use Rustecho\Laravel\Settings;
 use Rustecho\Laravel\Sidecar\ConfigFile;
 use Rustecho\Laravel\Sidecar\Unreachable;
@@ -23,7 +24,7 @@ final class DoctorCommand extends Command
         {--sidecar= : where the sidecar answers on this machine, such as http://127.0.0.1:6001}
         {--url= : where pages reach the sidecar; without it APP_URL}
         {--config= : the sidecar\'s configuration file; without it rustecho.json in the application\'s folder}
-        {--user= : who runs PHP for the web; without it www-data when you are root, else you}
+        {--user= : who runs PHP for the web; without it you, or, when you are root, who it says it is}
         {--header=* : a header of the visitor as whom channels are asked for, such as "Cookie: laravel_session=…"}
         {--granted= : a channel that this visitor may have; without it one of the doctor\'s own}
         {--denied= : a channel that this visitor may not have}
@@ -39,7 +40,8 @@ final class DoctorCommand extends Command
             $this->show($finding);
         }
         $this->line($problems === 0 ? 'Everything that was looked at is in order.'
-            : "Problems: $problems. Begin with the first: others often follow from it.");
+            : "Problems: $problems. Begin with the first: others often follow from it."
+                . PHP_EOL . 'The words in brackets are headings of docs/troubleshooting.md, which says more.');
 
         return $problems === 0 ? self::SUCCESS : self::FAILURE;
     }
@@ -49,8 +51,9 @@ final class DoctorCommand extends Command
     {
         try {
             $visit = $this->visit();
+            $visit->user ??= WebUser::of($visit, (float) $this->option('patience'));
         } catch (InvalidOption | InvalidArgumentException | Unreachable $wrong) {
-            yield Finding::problem($wrong->getMessage(), 'Correct it, and run the doctor again.');
+            yield Finding::problem('setting-wrong', ['reason' => rtrim($wrong->getMessage(), '.')]);
 
             return;
         }
@@ -64,8 +67,8 @@ final class DoctorCommand extends Command
     {
         return [
             new Checks\DriverCheck(), Checks\ExtensionCheck::ofThisPhp(), new Checks\SocketCheck(), new Checks\SidecarCheck(),
-            new Checks\RedisPrefixCheck(), new Checks\ChannelCheck((float) $this->option('patience')),
-            new Checks\CookieCheck(), new Checks\UpgradeCheck(),
+            new Checks\SpoolCheck(), new Checks\RedisPrefixCheck(),
+            new Checks\ChannelCheck((float) $this->option('patience')), new Checks\CookieCheck(), new Checks\UpgradeCheck(),
         ];
     }
 
@@ -73,7 +76,7 @@ final class DoctorCommand extends Command
     {
         $name = (string) $this->option('connection');
         $config = $this->laravel['config'];
-        $file = ConfigFile::find($this->laravel->basePath(), $this->option('config'));
+        $file = ConfigFile::find($this->laravel->basePath(), $this->option('config')) ?? $this->elsewhere();
 
         return new Visit(
             $this->laravel,
@@ -85,8 +88,17 @@ final class DoctorCommand extends Command
             $this->headers(),
             $this->option('granted'),
             $this->option('denied'),
-            $this->option('user') ?? $this->webUser(),
+            $this->option('user'),
         );
+    }
+
+    /** What `rustecho:start` made and a sidecar runs with, or else the machine's, where this user may read it. */
+    private function elsewhere(): ?ConfigFile
+    {
+        $generated = $this->laravel->storagePath() . '/framework/rustecho';
+        $path = is_file("$generated.lock") ? "$generated.json" : ConfigFile::SYSTEM;
+
+        return is_readable($path) ? ConfigFile::find('', $path) : null;
     }
 
     /** @return array<string, string> */
@@ -104,17 +116,11 @@ final class DoctorCommand extends Command
         return $headers;
     }
 
-    private function webUser(): ?string
-    {
-        $root = function_exists('posix_geteuid') && posix_geteuid() === 0;
-
-        return $root && posix_getpwnam('www-data') !== false ? 'www-data' : null;
-    }
-
     private function show(Finding $finding): void
     {
         $style = [Finding::GOOD => 'info', Finding::NOTE => 'comment', Finding::PROBLEM => 'error'][$finding->level];
-        $this->line("<$style>" . str_pad($finding->level, 7) . "</$style> $finding->text");
+        $id = $finding->id === '' ? '' : " [$finding->id]";
+        $this->line("<$style>" . str_pad($finding->level, 7) . "</$style> $finding->text$id");
         if ($finding->advice !== '') {
             $this->line("        -> $finding->advice");
         }

@@ -36,7 +36,8 @@ final class InstallCommand extends Command
         }
         $this->line(PHP_EOL . 'In the page (npm install laravel-echo socket.io-client):' . PHP_EOL);
         $this->line($files->get(self::STUBS . '/echo.js'));
-        $this->line('Then: php artisan rustecho:start, and php artisan rustecho:doctor looks whether all is well.');
+        $this->line('Then: php artisan rustecho:start, unless the sidecar runs as a service.');
+        $this->line('php artisan rustecho:doctor looks whether all is well.');
 
         return $switched && $written ? self::SUCCESS : self::FAILURE;
     }

@@ -8,8 +8,8 @@ use Illuminate\Console\Command;
 use Rustecho\InvalidOption;
 use Rustecho\Laravel\Settings;
 use Rustecho\Laravel\Sidecar\ConfigFile;
+use Rustecho\Laravel\Sidecar\Program;
 use Rustecho\Laravel\Sidecar\Unreachable;
-use Symfony\Component\Process\ExecutableFinder;
 
 /** Becomes the sidecar: signals and exit status are the sidecar's own, as supervisord wants it. */
 final class StartCommand extends Command
@@ -18,6 +18,7 @@ final class StartCommand extends Command
         {--config= : the sidecar\'s configuration; without it rustecho.json in the application\'s folder, else a fitting one}
         {--binary= : the sidecar\'s program; without it rustecho.sidecar.binary}
         {--port= : the port, where no configuration file says it}
+        {--force : stop the sidecar that already runs with this configuration, and take its place}
         {--dev : print every event, subscription and auth request}';
 
     protected $description = 'Run the rustecho sidecar in the foreground';
@@ -25,7 +26,8 @@ final class StartCommand extends Command
     public function handle(): int
     {
         try {
-            $binary = $this->binary();
+            $name = $this->option('binary') ?? (string) $this->laravel['config']->get('rustecho.sidecar.binary', 'rustecho');
+            $binary = Program::find($name);
             $config = ConfigFile::find($this->laravel->basePath(), $this->option('config'))?->path ?? $this->generated();
         } catch (InvalidOption | Unreachable $wrong) {
             $this->error($wrong->getMessage());
@@ -33,7 +35,8 @@ final class StartCommand extends Command
             return self::FAILURE;
         }
         $this->line("$binary start --config=$config");
-        $arguments = ['start', "--config=$config", ...($this->option('dev') ? ['--dev'] : [])];
+        $flags = array_filter(['--dev' => $this->option('dev'), '--force' => $this->option('force')]);
+        $arguments = ['start', "--config=$config", ...array_keys($flags)];
         chdir($this->laravel->basePath());
         if (function_exists('pcntl_exec')) {
             @pcntl_exec($binary, $arguments); // does not come back, unless it fails
@@ -44,20 +47,6 @@ final class StartCommand extends Command
         $process = proc_open([$binary, ...$arguments], [STDIN, STDOUT, STDERR], $pipes);
 
         return is_resource($process) ? proc_close($process) : self::FAILURE;
-    }
-
-    private function binary(): string
-    {
-        $name = $this->option('binary') ?? (string) $this->laravel['config']->get('rustecho.sidecar.binary', 'rustecho');
-        $path = str_contains($name, '/') ? realpath($name) : (new ExecutableFinder())->find($name, '');
-        if (! is_string($path) || $path === '' || ! is_file($path) || ! is_executable($path)) {
-            throw new InvalidOption(
-                "There is no program \"$name\" for the sidecar. Install it (make build, then target/release/rustecho to "
-                . '/usr/local/bin), or name it: --binary=/path/to/rustecho, or RUSTECHO_BIN in .env.',
-            );
-        }
-
-        return $path;
     }
 
     /** Says the same about socket and site as this application does. An own rustecho.json takes its place. */

@@ -65,9 +65,11 @@ final class StatusCommand extends Command
 
     private function road(Settings $settings): string
     {
+        $wrong = PublisherFactory::wrongWithExtension(phpversion('rustecho'));
+
         return match ($settings->transport) {
-            'auto' => PublisherFactory::extensionLoaded() ? 'the extension' : 'the pure-PHP client',
-            'extension' => PublisherFactory::extensionLoaded() ? 'the extension' : 'not possible: it is not loaded here',
+            'auto' => $wrong === null ? 'the extension' : "the pure-PHP client: $wrong",
+            'extension' => $wrong === null ? 'the extension' : "not possible: $wrong",
             'php' => 'the pure-PHP client',
             'null' => 'nowhere: events are thrown away',
             default => 'unknown: every broadcast will fail',

@@ -19,8 +19,9 @@ interface Publisher
      * @param string $event event name, 1 to 512 bytes
      * @param string $json the event's data, already encoded
      * @param string|null $socketId the socket that shall not get the event
+     * @param string|null $id 32 hexadecimal digits; two publishes with one id are one event. null draws one
      *
      * @throws \Rustecho\Exception when the sidecar has not, or not surely, accepted the event
      */
-    public function publish(array $channels, string $event, string $json, ?string $socketId): Receipt;
+    public function publish(array $channels, string $event, string $json, ?string $socketId, ?string $id = null): Receipt;
 }

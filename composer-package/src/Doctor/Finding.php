@@ -15,6 +15,7 @@ final class Finding
         public readonly string $level,
         public readonly string $text,
         public readonly string $advice = '',
+        public readonly string $id = '',
     ) {
     }
 
@@ -23,15 +24,20 @@ final class Finding
         return new self(self::GOOD, $text);
     }
 
-    /** Worth knowing; nothing is broken, or it could not be looked at. */
-    public static function note(string $text, string $advice = ''): self
+    /**
+     * Worth knowing; nothing is broken, or it could not be looked at.
+     *
+     * @param array<string, string|int> $values for the names in braces of the list's words
+     */
+    public static function note(string $id, array $values = []): self
     {
-        return new self(self::NOTE, $text, $advice);
+        return new self(self::NOTE, ...[...Findings::words($id, $values), $id]);
     }
 
-    public static function problem(string $text, string $advice): self
+    /** @param array<string, string|int> $values as above */
+    public static function problem(string $id, array $values = []): self
     {
-        return new self(self::PROBLEM, $text, $advice);
+        return new self(self::PROBLEM, ...[...Findings::words($id, $values), $id]);
     }
 
     public function isProblem(): bool

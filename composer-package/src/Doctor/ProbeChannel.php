@@ -11,6 +11,8 @@ namespace Rustecho\Laravel\Doctor;
  */
 final class ProbeChannel
 {
+    /** The doctor's user id there. */
+    public const MEMBER = 'rustecho-doctor';
     private const PREFIX = 'presence-rustecho-doctor.';
     private const SECONDS = 60;
 

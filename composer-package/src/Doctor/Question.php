@@ -15,6 +15,8 @@ final class Question
 
     private const KNOCK = 'presence-rustecho-doctor.knock';
 
+    private ?WebPhp $web = null;
+
     /** @param float $seconds the longest wait for the answer */
     public function __construct(
         private readonly Browser $browser,
@@ -32,7 +34,7 @@ final class Question
     public function ask(string $channel): ?int
     {
         $end = microtime(true) + $this->seconds;
-        $publisher = new StreamPublisher($this->visit->settings, new NullLogger());
+        $publisher = new StreamPublisher($this->visit->settings->withoutFallback(), new NullLogger());
         $silent = ! str_starts_with($channel, 'presence-');
         $this->browser->subscribe($channel, $this->visit->headers);
         do {
@@ -48,10 +50,29 @@ final class Question
             // A knock is answered when the sidecar has asked Laravel once more: time to look again.
         } while ($answer !== null && $answer[1] === self::KNOCK && microtime(true) < $end);
 
+        $this->web ??= $this->told($answer);
+
         return match ($answer[0] ?? null) {
             'subscription_error' => (int) ($answer[2] ?? 0),
             'presence:subscribed', self::EVENT => $answer[1] === $channel ? 200 : null,
             default => null,
         };
+    }
+
+    /** The PHP that has answered Laravel's auth route; null before it has told. */
+    public function web(): ?WebPhp
+    {
+        return $this->web;
+    }
+
+    /** @param array<int, mixed>|null $answer */
+    private function told(?array $answer): ?WebPhp
+    {
+        if (($answer[0] ?? null) !== 'presence:subscribed' || ! is_array($answer[2] ?? null)) {
+            return null;
+        }
+        $infos = array_column($answer[2], 'user_info', 'user_id');
+
+        return WebPhp::from($infos[ProbeChannel::MEMBER] ?? null);
     }
 }

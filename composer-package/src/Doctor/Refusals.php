@@ -10,42 +10,21 @@ final class Refusals
     /** @param int|null $status of Laravel's answer as the sidecar saw it; 0: it got none; null: the sidecar said nothing */
     public static function explain(?int $status, Visit $visit): Finding
     {
-        $host = self::authHost($visit);
-        $log = storage_path('logs');
+        $where = ['host' => self::authHost($visit), 'log' => storage_path('logs'), 'status' => (string) $status];
 
         return match (true) {
-            $status === null => Finding::problem(
-                'the sidecar did not say within its time what Laravel answers',
-                "$host is slow or hangs. Note that `php artisan serve` answers one request at a time.",
-            ),
-            $status === 0 => Finding::problem(
-                "the sidecar cannot reach Laravel, or gets an answer that makes no sense, at $host",
-                'Set authHost to where the site is, seen from the sidecar, and authEndpoint to the route. Its log says more.',
-            ),
-            $status === 419 => Finding::problem(
-                'the auth route checks the CSRF token (419)',
-                'Take it out of the check: add broadcasting/auth to $except of the VerifyCsrfToken middleware (from 11 on: '
-                    . 'validateCsrfTokens(except: [...]) in bootstrap/app.php), or remove your route: this package makes one.',
-            ),
+            $status === null => Finding::problem('auth-silent', $where),
+            $status === 0 => Finding::problem('auth-unreachable', $where),
+            $status === 419 => Finding::problem('auth-csrf'),
             $status === 401 || ($status === 403 && $visit->granted !== null) => Finding::problem(
-                "Laravel answers $status: the middleware of the auth route takes the visitor for nobody",
-                $visit->headers === [] ? 'Look as a visitor: --header="Authorization: Bearer …" or --header="Cookie: …".'
-                    : 'The given headers do not log anybody in, or that user may not have the channel.',
+                $visit->headers === [] ? 'auth-nobody' : 'auth-wrong-visitor',
+                $where,
             ),
-            $status === 403 => Finding::problem(
-                'Laravel denies (403) a channel of the doctor, which this application would grant',
-                "Does $host lead to this application, with this APP_KEY, and is rustecho its default connection?",
-            ),
-            $status === 404 || $status === 405 => Finding::problem(
-                "there is no auth route ($status) at $host",
-                'Compare the sidecar\'s authEndpoint with `php artisan route:list`; under route:cache, cache anew.',
-            ),
-            $status >= 300 && $status < 400 => Finding::problem(
-                "the auth route redirects ($status)",
-                'Name in authHost where it leads to (https, www). If that is a login page, look as a visitor: --header=….',
-            ),
-            $status >= 500 => Finding::problem("Laravel fails with $status", "Its log says why: $log."),
-            default => Finding::problem("Laravel answers $status", "Its log may say why: $log."),
+            $status === 403 => Finding::problem('auth-denied', $where),
+            $status === 404 || $status === 405 => Finding::problem('auth-missing', $where),
+            $status >= 300 && $status < 400 => Finding::problem('auth-redirect', $where),
+            $status >= 500 => Finding::problem('auth-fails', $where),
+            default => Finding::problem('auth-odd', $where),
         };
     }
 

@@ -30,7 +30,7 @@ final class Visit
         public readonly array $headers = [],
         public readonly ?string $granted = null,
         public readonly ?string $denied = null,
-        public readonly ?string $user = null,
+        public ?string $user = null,
     ) {
     }
 

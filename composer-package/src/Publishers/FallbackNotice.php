@@ -25,14 +25,15 @@ final class FallbackNotice
     ) {
     }
 
-    public function give(): void
+    /** @param string $reason why the extension is not used */
+    public function give(string $reason): void
     {
         if (self::$given || ($this->sapi !== 'cli' && $this->givenLately())) {
             return;
         }
         self::$given = true;
         $this->log->notice(
-            'rustecho: the extension is not loaded; using the pure-PHP client. '
+            "rustecho: $reason; using the pure-PHP client. "
             . 'It reaches the same sidecar, with a new connection in every php-fpm request.',
         );
     }

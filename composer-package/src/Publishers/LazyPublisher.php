@@ -5,7 +5,11 @@ declare(strict_types=1);
 namespace Rustecho\Laravel\Publishers;
 
 use Closure;
+use Rustecho\Laravel\Contracts\Fallback;
 use Rustecho\Laravel\Contracts\Publisher;
+use Rustecho\Laravel\Contracts\Road;
+use Rustecho\Laravel\Delivery\Delivery;
+use Rustecho\Laravel\Delivery\Event;
 use Rustecho\Laravel\Receipt;
 use Rustecho\Laravel\Settings;
 
@@ -18,14 +22,19 @@ use Rustecho\Laravel\Settings;
 final class LazyPublisher implements Publisher
 {
     private ?Publisher $publisher = null;
+    private ?Fallback $fallback = null;
+    private ?Settings $chosen = null;
 
     /** @param Closure(): Settings $settings */
-    public function __construct(private readonly PublisherFactory $factory, private readonly Closure $settings)
-    {
+    public function __construct(
+        private readonly PublisherFactory $factory,
+        private readonly Delivery $delivery,
+        private readonly Closure $settings,
+    ) {
     }
 
     /** @param list<string> $channels as many as there are: over MAX_CHANNELS they go in parts, and the last receipt counts */
-    public function publish(array $channels, string $event, string $json, ?string $socketId): Receipt
+    public function publish(array $channels, string $event, string $json, ?string $socketId, ?string $id = null): Receipt
     {
         $fake = $this->factory->fake();
         if ($fake !== null) {
@@ -33,14 +42,37 @@ final class LazyPublisher implements Publisher
         }
         $road = $this->chosen();
         while (count($channels) > self::MAX_CHANNELS) {
-            $road->publish(array_splice($channels, 0, self::MAX_CHANNELS), $event, $json, $socketId);
+            $this->pass($road, array_splice($channels, 0, self::MAX_CHANNELS), $event, $json, $socketId, true);
         }
 
-        return $road->publish($channels, $event, $json, $socketId);
+        return $this->pass($road, $channels, $event, $json, $socketId, false);
     }
 
     public function chosen(): Publisher
     {
-        return $this->publisher ??= $this->factory->make(($this->settings)());
+        if ($this->publisher === null) {
+            $this->chosen = ($this->settings)();
+            $this->publisher = $this->factory->make($this->chosen);
+            $this->fallback = $this->factory->fallbackFor($this->chosen);
+        }
+
+        return $this->publisher;
+    }
+
+    /** @param list<string> $channels */
+    private function pass(
+        Publisher $road,
+        array $channels,
+        string $event,
+        string $json,
+        ?string $socketId,
+        bool $more,
+    ): Receipt {
+        if (! $road instanceof Road || $this->chosen === null) {
+            return $road->publish($channels, $event, $json, $socketId);
+        }
+        $one = new Event($channels, $event, $json, $socketId);
+
+        return $this->delivery->publish($one, $road, $this->chosen, $this->fallback, $more);
     }
 }

@@ -10,7 +10,7 @@ use Rustecho\Laravel\Receipt;
 /** Publishes nothing: for test suites and for machines without a sidecar. */
 final class NullPublisher implements Publisher
 {
-    public function publish(array $channels, string $event, string $json, ?string $socketId): Receipt
+    public function publish(array $channels, string $event, string $json, ?string $socketId, ?string $id = null): Receipt
     {
         return new Receipt('', null, false);
     }

@@ -4,36 +4,82 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Publishers;
 
+use Closure;
 use Psr\Log\LoggerInterface;
 use Rustecho\InvalidOption;
+use Rustecho\Laravel\Contracts\Fallback;
 use Rustecho\Laravel\Contracts\Publisher;
+use Rustecho\Laravel\Delivery\Delivery;
+use Rustecho\Laravel\Delivery\LogFallback;
+use Rustecho\Laravel\Delivery\RedisFallback;
 use Rustecho\Laravel\Settings;
+use Rustecho\Laravel\Version;
 
 /** Makes the publisher that the setting `transport` asks for. */
 final class PublisherFactory
 {
     private ?Publisher $fake = null;
 
-    /** @param string $noticeFile remembers that the notice about the missing extension has been logged */
+    /**
+     * @param string $noticeFile remembers that the notice about the missing extension has been logged
+     * @param Closure|null $redis gives Laravel's Redis connections
+     * @param string|null $extension release of the extension; null: of the one that is loaded, if one is
+     */
     public function __construct(
         private readonly LoggerInterface $log,
         private readonly string $noticeFile,
+        private readonly ?Delivery $delivery = null,
+        private readonly ?Closure $redis = null,
+        private readonly ?string $extension = null,
     ) {
     }
 
-    /** @throws InvalidOption when the transport is unknown, or is the extension and that is not loaded */
+    /** @throws InvalidOption when the transport is unknown, or is the extension and that cannot be used */
     public function make(Settings $settings): Publisher
     {
+        $wrong = self::wrongWithExtension($this->extension ?? phpversion('rustecho'));
+
         return match ($settings->transport) {
-            'auto' => self::extensionLoaded() ? new ExtensionPublisher($settings) : $this->fallback($settings),
-            'extension' => self::extensionLoaded() ? new ExtensionPublisher($settings) : throw self::notLoaded(),
-            'php' => new StreamPublisher($settings, $this->log),
+            'auto' => $wrong === null ? new ExtensionPublisher($settings) : $this->fallback($settings, $wrong),
+            'extension' => $wrong === null ? new ExtensionPublisher($settings) : throw self::notUsable($wrong),
+            'php' => new StreamPublisher($settings, new QuietLog($this->log)),
             'null' => new NullPublisher(),
             default => throw new InvalidOption(
                 "The rustecho setting \"transport\" is \"$settings->transport\", but has to be "
                 . '"auto", "extension", "php" or "null". Correct RUSTECHO_TRANSPORT or config/rustecho.php.',
             ),
         };
+    }
+
+    /** What takes an event that the sidecar cannot be given; null: the road spools it or fails. */
+    public function fallbackFor(Settings $settings): ?Fallback
+    {
+        return match ($settings->onFailure) {
+            'redis' => new RedisFallback(
+                $this->redis ?? throw new InvalidOption('The rustecho setting "on_failure" is "redis", but there is no Redis.'),
+                $settings->redis,
+            ),
+            'log' => new LogFallback($this->log),
+            default => null,
+        };
+    }
+
+    /**
+     * Runs the callback; the events that are broadcast in it travel in one write. See {@see Delivery::together()}.
+     *
+     * @template T
+     * @param callable(): T $callback
+     * @return T
+     */
+    public function together(callable $callback): mixed
+    {
+        return $this->delivery === null ? $callback() : $this->delivery->together($callback);
+    }
+
+    /** Collects the receipts of deferred events now, in a process that does not end for long. */
+    public function collect(): void
+    {
+        $this->delivery?->collect();
     }
 
     /** From now on takes every event of the application, whatever the settings say. */
@@ -47,23 +93,30 @@ final class PublisherFactory
         return $this->fake;
     }
 
-    public static function extensionLoaded(): bool
+    /** Why the extension cannot be used, null where it can. @param string|false $release of the loaded one, false without */
+    public static function wrongWithExtension(string|false $release): ?string
     {
-        return extension_loaded('rustecho');
+        if ($release === false) {
+            return 'the extension is not loaded';
+        }
+
+        return Version::fits($release, Version::PACKAGE) ? null : "the extension is $release, the package is "
+            . Version::PACKAGE . ', and they do not fit together: install one release of both';
     }
 
-    private function fallback(Settings $settings): Publisher
+    private function fallback(Settings $settings, string $reason): Publisher
     {
-        (new FallbackNotice($this->log, $this->noticeFile))->give();
+        $log = new QuietLog($this->log);
+        (new FallbackNotice($log, $this->noticeFile))->give($reason);
 
-        return new StreamPublisher($settings, $this->log);
+        return new StreamPublisher($settings, $log);
     }
 
-    private static function notLoaded(): InvalidOption
+    private static function notUsable(string $reason): InvalidOption
     {
         return new InvalidOption(
-            'The rustecho setting "transport" is "extension", but the PHP extension is not loaded in ' . PHP_SAPI
-            . '. Enable it (phpenmod rustecho), or set RUSTECHO_TRANSPORT to "auto" or "php".',
+            "The rustecho setting \"transport\" is \"extension\", but in " . PHP_SAPI . " $reason. "
+            . 'Install and enable it (make install-ext), or set RUSTECHO_TRANSPORT to "auto" or "php".',
         );
     }
 }

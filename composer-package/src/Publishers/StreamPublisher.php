@@ -4,18 +4,22 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Publishers;
 
-use Composer\InstalledVersions;
 use Psr\Log\LoggerInterface;
-use Rustecho\InvalidEvent;
-use Rustecho\Laravel\Contracts\Publisher;
+use Rustecho\ConnectionFailed;
+use Rustecho\Laravel\Contracts\Road;
 use Rustecho\Laravel\Receipt;
 use Rustecho\Laravel\Settings;
+use Rustecho\Laravel\Wire\Absence;
+use Rustecho\Laravel\Wire\Answers;
 use Rustecho\Laravel\Wire\Connection;
 use Rustecho\Laravel\Wire\Deadline;
 use Rustecho\Laravel\Wire\Frame;
 use Rustecho\Laravel\Wire\Ids;
+use Rustecho\Laravel\Wire\Introduction;
 use Rustecho\Laravel\Wire\KeptConnection;
+use Rustecho\Laravel\Wire\Pending;
 use Rustecho\Refused;
+use Rustecho\Timeout;
 
 /**
  * The pure-PHP client, for where the extension is not loaded.
@@ -23,31 +27,76 @@ use Rustecho\Refused;
  * It keeps one connection while the process, under php-fpm the request, lasts. Connecting, writing and waiting for the receipt
  * share one deadline.
  */
-final class StreamPublisher implements Publisher
+final class StreamPublisher implements Road
 {
     private readonly KeptConnection $kept;
-    private readonly int $timeoutMs;
-    private readonly bool $receipt;
     private readonly Ids $ids;
-    private ?int $maxData = null;
+    private readonly Pending $pending;
+    private readonly Answers $answers;
+    private readonly Absence $absence;
 
-    public function __construct(Settings $settings, private readonly LoggerInterface $log)
+    public function __construct(private readonly Settings $settings, private readonly LoggerInterface $log)
     {
-        $this->kept = new KeptConnection($settings->socketPath(), self::introduction(...));
-        $this->timeoutMs = $settings->timeoutOrDefault();
-        $this->receipt = $settings->wantsReceipt();
+        $this->kept = new KeptConnection($settings->socketPath(), Introduction::frame(...), ! $settings->spools());
         $this->ids = new Ids();
+        $this->pending = new Pending();
+        $this->answers = new Answers($this->pending, $log);
+        $this->absence = new Absence($settings, $this->pending);
     }
 
-    public function publish(array $channels, string $event, string $json, ?string $socketId): Receipt
+    public function __destruct()
     {
-        $deadline = Deadline::after($this->timeoutMs);
-        $id = $this->ids->next();
-        $time = (int) (microtime(true) * 1_000_000);
-        $frame = Frame::publish($id, $channels, $event, $json, $socketId ?? '', $this->receipt, $time);
-        $this->checkSize(strlen($json), $deadline);
+        if (! $this->pending->isEmpty()) {
+            foreach ($this->collect()['failures'] as $failure) {
+                $this->log->warning('rustecho: a deferred event was not published.', $failure);
+            }
+        }
+    }
 
-        return $this->kept->run($deadline, fn (Connection $open): Receipt => $this->exchange($open, $id, $frame, $deadline));
+    public function publish(
+        array $channels,
+        string $event,
+        string $json,
+        ?string $socketId,
+        ?string $id = null,
+        ?string $ack = null,
+        bool $more = false,
+        ?string $trace = null,
+    ): Receipt {
+        $deadline = $this->deadline();
+        $ack ??= $this->settings->ackOrDefault();
+        $id = $id === null ? $this->ids->next() : (string) hex2bin($id);
+        $time = (int) (microtime(true) * 1_000_000);
+        $answered = $ack !== 'none';
+        $spoolable = $answered && $this->settings->spools();
+        $trace ??= '';
+        $frame = Frame::publish($id, $channels, $event, $json, $socketId ?? '', $answered, $time, $trace, spoolable: $spoolable);
+        $away = $this->absence->reason();
+        $this->checkSize(strlen($json), $away === null, $deadline);
+        if ($away !== null) {
+            return $this->absence->take($id, $frame, $away, $deadline);
+        }
+        if ($ack === 'deferred' || ($more && ! $answered)) {
+            return $this->defer($id, $frame, $answered, $more, $deadline);
+        }
+        try {
+            return $this->exchange($deadline, ! $answered, $frame, fn (Connection $open): Receipt => $answered
+                ? $this->answers->receipt($open, $id, $deadline)
+                : new Receipt(bin2hex($id), null, false));
+        } catch (ConnectionFailed | Timeout | Refused $error) {
+            $this->absence->begins($error, $deadline);
+
+            return $this->absence->take($id, $frame, $error, $deadline);
+        }
+    }
+
+    public function collect(bool $wait = true): array
+    {
+        if ($wait ? ! $this->pending->isEmpty() : $this->pending->hasUnsent()) {
+            $this->settle($this->deadline(), $wait);
+        }
+
+        return $this->pending->report();
     }
 
     /**
@@ -59,75 +108,79 @@ final class StreamPublisher implements Publisher
      */
     public function hello(): array
     {
-        return $this->greet(Deadline::after($this->timeoutMs));
+        return $this->greet($this->deadline());
+    }
+
+    private function deadline(): Deadline
+    {
+        return Deadline::after($this->settings->timeoutOrDefault());
     }
 
     /** @return array<string, mixed> */
     private function greet(Deadline $deadline): array
     {
         return $this->kept->run($deadline, function (Connection $open) use ($deadline): array {
-            $open->write(self::introduction(), $deadline);
-            do {
-                $message = $open->read($deadline);
-                $this->note($message);
-            } while ($message['kind'] !== Frame::WELCOME);
+            $open->write(Introduction::frame(), $deadline);
 
-            return $message;
+            return $this->answers->welcome($open, $deadline);
         });
     }
 
-    private function exchange(Connection $open, string $id, string $frame, Deadline $deadline): Receipt
+    /**
+     * Writes what was held back and the frame, and does what is then to be done.
+     *
+     * @template T
+     * @param bool $drain whether the answers that are there are read first, since nobody will wait for them
+     * @param callable(Connection): T $then
+     * @return T
+     */
+    private function exchange(Deadline $deadline, bool $drain, string $frame, callable $then): mixed
     {
-        foreach ($this->receipt ? [] : $open->drain() as $message) {
-            $this->note($message);
-        }
-        $open->write($frame, $deadline);
-        while ($this->receipt) {
-            $message = $open->read($deadline);
-            if ($message['kind'] === Frame::RECEIPT && $message['id'] === $id) {
-                return new Receipt(bin2hex($id), $message['subscribers'], true);
-            }
-            if ($message['kind'] === Frame::REFUSAL && in_array($message['id'], [$id, str_repeat("\0", Frame::ID_BYTES)], true)) {
-                throw new Refused("the sidecar refused the event: {$message['message']}", $message['code']);
-            }
-            $this->note($message);
-        }
+        $exchange = function (Connection $open, bool $fresh) use ($deadline, $drain, $frame, $then): mixed {
+            array_map($this->answers->note(...), $drain ? $open->drain() : []);
+            $open->write($this->pending->toWrite($fresh) . $frame, $deadline);
+            $this->pending->written();
 
-        return new Receipt(bin2hex($id), null, false);
+            return $then($open);
+        };
+        $result = $this->kept->run($deadline, $exchange);
+        $this->absence->isOver();
+
+        return $result;
     }
 
-    private static function introduction(): string
+    private function defer(string $id, string $frame, bool $answered, bool $more, Deadline $deadline): Receipt
     {
-        $version = class_exists(InstalledVersions::class) && InstalledVersions::isInstalled('rustecho/laravel')
-            ? (string) InstalledVersions::getPrettyVersion('rustecho/laravel') : 'dev';
+        $this->pending->push($id, $frame, $answered);
+        $full = $this->pending->isFull();
+        $spooled = ($full || ! $more || $this->pending->isGathered()) && $this->settle($deadline, $full);
 
-        return Frame::hello(substr("rustecho-php/$version php/" . PHP_VERSION . ' ' . PHP_SAPI, 0, 255), (int) getmypid());
+        return new Receipt(bin2hex($id), null, false, $spooled);
+    }
+
+    /** Writes the deferred events, and reads their answers if it is to wait. Whether they have been spooled instead. */
+    private function settle(Deadline $deadline, bool $wait): bool
+    {
+        try {
+            return $this->exchange($deadline, ! $wait, '', function (Connection $open) use ($deadline, $wait): bool {
+                while ($wait && ! $this->pending->isEmpty()) {
+                    $this->answers->note($open->read($deadline));
+                }
+
+                return false;
+            });
+        } catch (ConnectionFailed | Timeout | Refused $error) {
+            return $this->absence->begins($error, $deadline);
+        }
     }
 
     /** Data over the limit as far as it is known is only written when the sidecar says that it takes so much by now. */
-    private function checkSize(int $bytes, Deadline $deadline): void
+    private function checkSize(int $bytes, bool $ask, Deadline $deadline): void
     {
-        if ($bytes <= ($this->maxData ?? Frame::DEFAULT_MAX_DATA_BYTES)) {
+        $limit = $this->answers->maxData ?? Frame::DEFAULT_MAX_DATA_BYTES;
+        if ($bytes <= $limit) {
             return;
         }
-        $limit = $this->greet($deadline)['max_data'];
-        if ($bytes > $limit) {
-            throw new InvalidEvent("the data has $bytes bytes; the sidecar's limit is $limit. Publish a reference instead.");
-        }
-    }
-
-    /** @param array<string, mixed> $message one that nobody waits for */
-    private function note(array $message): void
-    {
-        if ($message['kind'] === Frame::WELCOME) {
-            $this->maxData = $message['max_data'];
-        }
-        if ($message['kind'] === Frame::REFUSAL) {
-            $this->log->warning('rustecho: the sidecar refused an earlier event, which asked for no receipt.', [
-                'id' => bin2hex($message['id']),
-                'code' => $message['code'],
-                'reason' => $message['message'],
-            ]);
-        }
+        Frame::checkData($bytes, $ask ? $this->greet($deadline)['max_data'] : $limit);
     }
 }

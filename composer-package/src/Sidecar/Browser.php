@@ -85,10 +85,11 @@ final class Browser
         return $found;
     }
 
+    /** As echo.disconnect() does: without the farewell of Socket.IO the session, and its presence members, would be kept. */
     public function close(): void
     {
         try {
-            $this->post('1');
+            $this->post('41' . self::SEPARATOR . '1');
         } catch (Unreachable) {
             // Gone already.
         }

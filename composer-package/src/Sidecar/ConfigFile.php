@@ -10,7 +10,10 @@ namespace Rustecho\Laravel\Sidecar;
  */
 final class ConfigFile
 {
+    /** As packages and deploy/install.sh install it. */
+    public const SYSTEM = '/etc/rustecho/rustecho.json';
     private const NAMES = ['rustecho.json', 'laravel-echo-server.json'];
+    private const TEXT = '"(?:[^"\\\\]|\\\\.)*+"(*SKIP)(*FAIL)';
 
     /** @param array<string, mixed> $values */
     private function __construct(public readonly string $path, private readonly array $values)
@@ -27,14 +30,38 @@ final class ConfigFile
         $candidates = $named !== null ? [$named] : array_map(static fn (string $name): string => "$folder/$name", self::NAMES);
         foreach ($candidates as $path) {
             if (is_file($path) || $named !== null) {
-                $values = json_decode((string) @file_get_contents($path), true);
-
-                return is_array($values) ? new self($path, $values)
-                    : throw new Unreachable("the sidecar's configuration $path cannot be read, or is not a JSON object");
+                return self::at($path);
             }
         }
 
         return null;
+    }
+
+    /** @throws Unreachable */
+    private static function at(string $path): self
+    {
+        $text = @file_get_contents($path);
+        if ($text === false) {
+            $why = is_file($path) ? 'this user may not read it' : 'there is no such file';
+
+            throw new Unreachable("the sidecar's configuration $path cannot be read: $why");
+        }
+        $values = json_decode(self::withoutComments($text), true);
+
+        return is_array($values) ? new self($path, $values)
+            : throw new Unreachable("the sidecar's configuration $path is not a JSON object: rustecho check-config says where");
+    }
+
+    /** Comments and a comma before a closing bracket are allowed, as in the sidecar. */
+    private static function withoutComments(string $text): string
+    {
+        $patterns = [
+            '~^\xEF\xBB\xBF~',
+            '~' . self::TEXT . '|//[^\n]*+|\#[^\n]*+|/\*.*?(?:\*/|\z)~s',
+            '~' . self::TEXT . '|,(?=\s*+[}\]])~s',
+        ];
+
+        return (string) preg_replace($patterns, '', $text);
     }
 
     /** @param string $key in dots, as docs/configuration.md lists them */
@@ -54,7 +81,7 @@ final class ConfigFile
 
     public function takesRedis(): bool
     {
-        $old = basename($this->path) !== self::NAMES[0];
+        $old = ! str_starts_with(basename($this->path), 'rustecho'); // the sidecar's own rule
 
         return (bool) $this->get('subscribers.redis', $old && $this->get('subscribers') === null);
     }

@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Testing;
 
+use Rustecho\Laravel\EventBeingBroadcast;
+
 /** One event that would have been published. */
 final class Broadcast
 {
@@ -23,10 +25,18 @@ final class Broadcast
     ) {
     }
 
-    /** Whether it is the event of this class (or its parent, or interface), or of this name. */
+    /** Whether it is the event, notification or model of this class (or its parent, or interface), or of this name. */
     public function is(string $event): bool
     {
-        return $this->name === ltrim($event, '.\\') || ($this->event !== null && is_a($this->event, $event));
+        return $this->name === ltrim($event, '.\\') || $this->subject($event) instanceof $event;
+    }
+
+    /** What a callback is given that asks for this class: the notification or model, if it is of it, else the event. */
+    public function subject(?string $class): object
+    {
+        $within = $this->event === null ? null : EventBeingBroadcast::within($this->event);
+
+        return $class !== null && $within instanceof $class ? $within : $this->event ?? $this;
     }
 
     public function isOn(string $channel): bool

@@ -12,12 +12,14 @@ use PHPUnit\Framework\Assert as PHPUnit;
 use Rustecho\Laravel\Contracts\Publisher;
 use Rustecho\Laravel\EventBeingBroadcast;
 use Rustecho\Laravel\Receipt;
+use Rustecho\Laravel\Wire\Frame;
 
 /**
  * Stands in for the sidecar in the tests of an application. See {@see \Rustecho\Laravel\Rustecho::fake()}.
  *
  * Events are recorded where they would have been written: their channels, names and data are what a browser would get, and
- * data that cannot be encoded fails as it would in production. An event is named by its class or by what broadcastAs() says.
+ * what cannot be encoded, or is over a limit, fails as it would in production. An event is named by its class or by what
+ * broadcastAs() says; a notification and a model also by their own class.
  * Callbacks get the event object, and the {@see Broadcast} as their second argument; for what was published without an event
  * object they get the Broadcast in both places.
  */
@@ -28,12 +30,26 @@ final class RustechoFake implements Publisher
     /** @var list<Broadcast> */
     private array $broadcasts = [];
 
-    public function publish(array $channels, string $event, string $json, ?string $socketId): Receipt
+    public function publish(array $channels, string $event, string $json, ?string $socketId, ?string $id = null): Receipt
     {
+        // What no sidecar would take.
+        Frame::publish(Frame::NO_ID, array_slice($channels, 0, self::MAX_CHANNELS), $event, $json, $socketId ?? '');
+        Frame::checkData(strlen($json), Frame::DEFAULT_MAX_DATA_BYTES);
         $data = (array) json_decode($json, true);
         $this->broadcasts[] = new Broadcast(EventBeingBroadcast::find(), $event, $channels, $data, $socketId);
 
         return new Receipt(bin2hex(random_bytes(16)), 0, true);
+    }
+
+    /** As without the fake: runs the callback. */
+    public function together(callable $callback): mixed
+    {
+        return $callback();
+    }
+
+    /** As without the fake; there is nothing to collect. */
+    public function collect(): void
+    {
     }
 
     /**
@@ -109,7 +125,7 @@ final class RustechoFake implements Publisher
     public function broadcasts(?string $event = null, ?callable $callback = null): Collection
     {
         $matches = static fn (Broadcast $one): bool => ($event === null || $one->is($event))
-            && ($callback === null || $callback($one->event ?? $one, $one));
+            && ($callback === null || $callback($one->subject($event), $one));
 
         return (new Collection($this->broadcasts))->filter($matches)->values();
     }
@@ -122,6 +138,8 @@ final class RustechoFake implements Publisher
 
     private function seen(): string
     {
-        return $this->broadcasts === [] ? ' Nothing was.' : "\nBroadcast were:\n- " . implode("\n- ", $this->broadcasts);
+        return $this->broadcasts === []
+            ? ' Nothing was. (An event that waits in a queue is recorded when it leaves it.)'
+            : "\nBroadcast were:\n- " . implode("\n- ", $this->broadcasts);
     }
 }

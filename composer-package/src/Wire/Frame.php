@@ -22,17 +22,30 @@ final class Frame
     /** What a sidecar takes where it is not configured otherwise. */
     public const DEFAULT_MAX_DATA_BYTES = 10_485_760;
     public const ID_BYTES = 16;
+    /** Of a refusal that concerns the connection as a whole. */
+    public const NO_ID = "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
     public const WELCOME = 0x02;
     public const RECEIPT = 0x04;
     public const REFUSAL = 0x05;
+    public const VERSION_NOT_SPOKEN = 1;
+    /** The refusal of a sidecar that is stopping, or whose clients are still coming back. */
+    public const TRY_LATER = 8;
+
+    public const VERSION = 0x01;
 
     private const MAGIC = 'RE';
-    private const VERSION = 0x01;
     private const HELLO = 0x01;
     private const PUBLISH = 0x03;
     private const WANTS_RECEIPT = 0x01;
     private const MAYBE_PUBLISHED_BEFORE = 0x02;
+    private const SPOOLABLE = 0x04;
+
+    /** Whether a sidecar that speaks these versions speaks this one. */
+    public static function isSpoken(int $oldest, int $newest): bool
+    {
+        return $oldest <= self::VERSION && self::VERSION <= $newest;
+    }
 
     /** @param string $client who speaks, for the sidecar's log */
     public static function hello(string $client, int $pid): string
@@ -57,8 +70,10 @@ final class Frame
         int $time = 0,
         string $trace = '',
         bool $replayed = false,
+        bool $spoolable = false,
     ): string {
-        $flags = ($receipt ? self::WANTS_RECEIPT : 0) | ($replayed ? self::MAYBE_PUBLISHED_BEFORE : 0);
+        $flags = ($receipt ? self::WANTS_RECEIPT : 0) | ($replayed ? self::MAYBE_PUBLISHED_BEFORE : 0)
+            | ($spoolable ? self::SPOOLABLE : 0);
         $body = pack('Ca16J', $flags, $id, $time)
             . self::channels($channels)
             . self::name('event name', $event)
@@ -77,6 +92,22 @@ final class Frame
         return self::header(self::PUBLISH, $length) . $body . $data;
     }
 
+    /** @throws InvalidEvent */
+    public static function checkData(int $bytes, int $limit): void
+    {
+        if ($bytes > $limit) {
+            throw new InvalidEvent("the data has $bytes bytes; the sidecar's limit is $limit. Publish a reference instead.");
+        }
+    }
+
+    /** A publish frame as it stands in the spool: nobody waits for a receipt, and it may have been published before. */
+    public static function replayed(string $frame): string
+    {
+        $frame[self::HEADER_BYTES] = chr(self::MAYBE_PUBLISHED_BEFORE);
+
+        return $frame;
+    }
+
     /**
      * Reads the eight bytes of a header, the limit included.
      *
@@ -88,14 +119,14 @@ final class Frame
     {
         $header = unpack('a2magic/Cversion/Ckind/Nlength', $bytes);
         if ($header === false || $header['magic'] !== self::MAGIC || $header['version'] !== self::VERSION) {
-            throw new ConnectionFailed(
+            throw new NotTheProtocol(
                 'the answer is not a frame of protocol version 1. Is it rustecho that listens on this socket?',
                 ConnectionFailed::FATE_UNKNOWN,
             );
         }
         if ($header['length'] > self::MAX_BODY_BYTES) {
             $limit = self::MAX_BODY_BYTES;
-            throw new ConnectionFailed(
+            throw new NotTheProtocol(
                 "the answer claims {$header['length']} bytes; the limit is $limit.",
                 ConnectionFailed::FATE_UNKNOWN,
             );
@@ -121,7 +152,7 @@ final class Frame
 
         return is_array($fields)
             ? ['kind' => $kind] + $fields
-            : throw new ConnectionFailed("the answer of kind $kind does not decode.", ConnectionFailed::FATE_UNKNOWN);
+            : throw new NotTheProtocol("the answer of kind $kind does not decode.", ConnectionFailed::FATE_UNKNOWN);
     }
 
     /** @return array<string, mixed>|null */

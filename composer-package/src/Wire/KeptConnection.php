@@ -17,21 +17,27 @@ use Throwable;
  */
 final class KeptConnection
 {
-    private const REFUSALS_THAT_CLOSE = [1, 2];
+    private const REFUSALS_THAT_CLOSE = [1, 2, Frame::TRY_LATER]; // what is on its way must not overtake what waits
 
     private ?Connection $connection = null;
     private int $openedBy = 0;
 
-    /** @param \Closure(): string $introduction the hello that a new connection starts with */
-    public function __construct(private readonly string $path, private readonly \Closure $introduction)
-    {
+    /**
+     * @param \Closure(): string $introduction the hello that a new connection starts with
+     * @param bool $patient whether a sidecar that has just gone away gets until the deadline to come back
+     */
+    public function __construct(
+        private readonly string $path,
+        private readonly \Closure $introduction,
+        private readonly bool $patient = true,
+    ) {
     }
 
     /**
      * Runs an exchange; when the connection turns out to be broken, once more on a new one.
      *
      * @template T
-     * @param callable(Connection): T $exchange
+     * @param callable(Connection, bool): T $exchange is told whether the connection is a new one
      * @return T
      *
      * @throws \Rustecho\Exception
@@ -41,12 +47,20 @@ final class KeptConnection
         $fate = 0;
         try {
             try {
-                return $exchange($this->opened($deadline));
+                $open = $this->opened();
+
+                return $open !== null
+                    ? $exchange($open, false)
+                    : $exchange($this->keep(Connection::open($this->path, $deadline), $deadline), true);
             } catch (ConnectionLost $lost) {
                 $fate = $lost->getCode();
                 $this->close();
 
-                return $exchange($this->keep(Connection::reopen($this->path, $deadline), $deadline));
+                $new = $this->patient
+                    ? Connection::reopen($this->path, $deadline)
+                    : Connection::open($this->path, $deadline);
+
+                return $exchange($this->keep($new, $deadline), true);
             }
         } catch (Refused $refused) {
             if (in_array($refused->getCode(), self::REFUSALS_THAT_CLOSE, true)) {
@@ -78,13 +92,13 @@ final class KeptConnection
         };
     }
 
-    private function opened(Deadline $deadline): Connection
+    private function opened(): ?Connection
     {
         if ($this->connection !== null && $this->openedBy !== getmypid()) {
             $this->close();
         }
 
-        return $this->connection ?? $this->keep(Connection::open($this->path, $deadline), $deadline);
+        return $this->connection;
     }
 
     private function keep(Connection $new, Deadline $deadline): Connection

@@ -109,24 +109,30 @@ final class CommandsTest extends BehaviourTestCase
         $browser->subscribe('presence-room');
         $members = $browser->waitFor(static fn (array $event): bool => $event[0] === 'presence:subscribed');
         [$status] = self::$app->artisan(['rustecho:status'], self::env(['RUSTECHO_SOCKET' => $socket]));
-        $running->signal(SIGTERM);
+        $restart = ['rustecho:restart', '--binary=' . RealSidecar::binary()];
+        [$restarted, $output] = self::$app->artisan($restart, self::env());
         $exit = $running->wait();
+        [$again, $nothing] = self::$app->artisan($restart, self::env());
 
         self::assertSame('rustecho', trim($name), 'PHP has made room for it');
         self::assertNotNull($members, 'it asks this application about channels');
-        self::assertSame([0, 0], [$status, $exit]);
+        self::assertSame([0, 0, 0, 0], [$status, $restarted, $exit, $again], $output . $nothing);
+        self::assertStringContainsString('nothing to restart', $nothing);
     }
 
     public function testStartTakesTheApplicationsOwnConfiguration(): void
     {
         $port = Ports::free();
-        $this->put('rustecho.json', json_encode(['host' => '127.0.0.1', 'port' => $port, 'unixSocket' => false]));
+        $config = json_encode(['host' => '127.0.0.1', 'port' => $port, 'unixSocket' => false]);
+        $this->put('rustecho.json', "// as the sidecar allows it\n$config");
         $command = [...RealApp::php(), 'artisan', 'rustecho:start', '--binary=' . RealSidecar::binary()];
 
         $running = self::$app->start($command, self::env())->printed('Server ready!');
+        $next = self::$app->start([...$command, '--force'], self::env())->printed('Server ready!');
 
         self::assertStringContainsString("port $port", $running->output());
-        $running->end();
+        self::assertSame(0, $running->wait(), 'it has made room');
+        $next->end();
     }
 
     public function testStartNamesAProgramThatIsNotThere(): void

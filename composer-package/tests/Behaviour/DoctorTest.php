@@ -5,9 +5,12 @@ declare(strict_types=1);
 namespace Rustecho\Laravel\Tests\Behaviour;
 
 use PHPUnit\Framework\Attributes\DataProvider;
+use Rustecho\Laravel\Sidecar\Http;
 use Rustecho\Laravel\Tests\Support\Ports;
 use Rustecho\Laravel\Tests\Support\RealSidecar;
 use Rustecho\Laravel\Tests\Support\RealSite;
+use Rustecho\Laravel\Tests\Support\Scratch;
+use Rustecho\Laravel\Tests\Support\Wait;
 
 /** The doctor in front of a patient that has exactly one illness. */
 final class DoctorTest extends BehaviourTestCase
@@ -19,13 +22,31 @@ final class DoctorTest extends BehaviourTestCase
         self::assertSame(0, $status, $output);
         foreach (
             [
-                'the connection "rustecho"', 'the user www-data may write', 'the sidecar 0.1.0 answers', 'Redis is not used',
+                'the connection "rustecho"',
+                // `php -S` runs as who runs the tests, root too
+                'the user ' . posix_getpwuid(posix_geteuid())['name'] . ' may write', 'the sidecar 0.1.0 answers',
+                'are kept in ' . self::$sidecar->folder . '/spool while', 'Redis is not used',
                 'answers 200 for a channel that is granted', '403 for a channel that is denied', 'arrives at a subscriber',
                 'browsers send the session cookie', 'lets websockets through', 'Everything that was looked at is in order.',
             ] as $good
         ) {
             self::assertStringContainsString($good, $output);
         }
+    }
+
+    public function testItLeavesNobodyBehind(): void
+    {
+        $admin = Ports::free();
+        $sidecar = (new RealSidecar(['authHost' => self::$site->url, 'admin' => $admin]))->start();
+        $env = ['RUSTECHO_SOCKET' => $sidecar->socket, 'RUSTECHO_API_URL' => $sidecar->url];
+        [$status, $output] = $this->doctor($env, ["--config=$sidecar->config", "--url=$sidecar->url"]);
+        $look = static fn (): array => Http::request('GET', "http://127.0.0.1:$admin/api/status");
+
+        // Kept for a client that comes back they would stay for two minutes.
+        $gone = static fn (): bool => json_decode($look()['body'], true)['members'] === 0;
+        Wait::until($gone, 'the doctor has left its channels');
+        $sidecar->stop();
+        self::assertSame(0, $status, $output);
     }
 
     /**
@@ -99,9 +120,13 @@ final class DoctorTest extends BehaviourTestCase
 
     public function testNoSocket(): void
     {
-        [$status, $output] = $this->doctor(['RUSTECHO_SOCKET' => '/run/nowhere.sock']);
+        mkdir($spool = Scratch::path('spool'));
+        chmod($spool, 03777);
+        [$status, $output] = $this->doctor(['RUSTECHO_SOCKET' => '/run/nowhere.sock', 'RUSTECHO_SPOOL' => $spool]);
 
         self::assertSame(1, $status);
+        self::assertSame([], glob("$spool/*"), 'what the doctor publishes is not kept for later');
+        self::assertStringContainsString('an event cannot be published: ', $output);
         self::assertStringContainsString('there is no socket /run/nowhere.sock', $output);
         self::assertStringContainsString('unixSocket.path and RUSTECHO_SOCKET', $output);
     }
@@ -116,7 +141,7 @@ final class DoctorTest extends BehaviourTestCase
     {
         self::assertSame(0, posix_geteuid(), 'this test has to run as root');
         chmod(self::$sidecar->socket, 0660);
-        [$status, $output] = $this->doctor();
+        [$status, $output] = $this->doctor([], ['--user=www-data']);
         chmod(self::$sidecar->socket, 0666);
         self::assertSame(1, $status);
         self::assertStringContainsString('Problems: 1.', $output);
@@ -124,10 +149,47 @@ final class DoctorTest extends BehaviourTestCase
         self::assertStringContainsString('(root:root, mode 0660)', $output);
 
         chmod(self::$sidecar->folder, 0700);
-        [$status, $output] = $this->doctor();
+        [$status, $output] = $this->doctor([], ['--user=www-data']);
         chmod(self::$sidecar->folder, 0755);
         self::assertSame(1, $status);
         self::assertStringContainsString('may not enter ' . self::$sidecar->folder, $output);
+    }
+
+    public function testASpoolThatPhpsUserMayNotWrite(): void
+    {
+        $spool = self::$sidecar->folder . '/spool';
+        chmod($spool, 0755);
+        [$closed, $closedOutput] = $this->doctor([], ['--user=www-data']);
+        rename($spool, "$spool.away");
+        [$none, $noneOutput] = $this->doctor([], ['--user=www-data']);
+        rename("$spool.away", $spool);
+        chmod($spool, 03777);
+        [$elsewhere, $elsewhereOutput] = $this->doctor(['RUSTECHO_SPOOL' => '/nowhere/spool']);
+        [$unused] = $this->doctor(['RUSTECHO_SPOOL' => '/nowhere/spool', 'RUSTECHO_ON_FAILURE' => 'throw']);
+
+        self::assertSame([1, 1, 1, 0], [$closed, $none, $elsewhere, $unused]);
+        foreach ([$closedOutput, $noneOutput, $elsewhereOutput] as $output) {
+            self::assertStringContainsString('Problems: 1.', $output);
+        }
+        self::assertStringContainsString("the user www-data may not write to the spool $spool", $closedOutput);
+        self::assertStringContainsString('unixSocket.group', $closedOutput);
+        self::assertStringContainsString("there is no folder $spool", $noneOutput);
+        self::assertStringContainsString('install -d', $noneOutput);
+        self::assertStringContainsString('there is no folder /nowhere/spool', $elsewhereOutput);
+    }
+
+    public function testTwoSpools(): void
+    {
+        $config = self::$sidecar->folder . '/rustecho-spool.json';
+        $spool = self::$sidecar->folder . '/spool';
+        $tries = [[false, 1], ['/elsewhere', 1], [['path' => '/elsewhere'], 1], [['path' => "$spool/"], 0], [['ttl' => 9], 0]];
+        foreach ($tries as [$setting, $expected]) {
+            file_put_contents($config, json_encode(['spool' => $setting]));
+            [$status, $output] = $this->doctor([], ["--config=$config"]);
+            self::assertSame($expected, $status, $output);
+            self::assertSame($setting === false, str_contains($output, 'the sidecar keeps no spool'));
+            self::assertSame($expected === 1 && $setting !== false, str_contains($output, 'looks for them in /elsewhere'));
+        }
     }
 
     public function testASidecarThatHangs(): void
@@ -178,7 +240,11 @@ final class DoctorTest extends BehaviourTestCase
             ]));
             [$status, $output] = $this->doctor([], ["--config=$config"]);
             self::assertSame($expected, $status, $output);
+            $outputs[] = $output;
         }
+        self::assertStringContainsString('Problems: 1.', $outputs[0]);
+        self::assertStringContainsString('the Redis prefix "laravel_database_", the sidecar listens for ""', $outputs[0]);
+        self::assertStringContainsString('Set databaseConfig.redis.keyPrefix in', $outputs[0]);
         self::assertStringContainsString('both ends use the Redis prefix "laravel_database_"', $output);
     }
 
@@ -227,6 +293,7 @@ final class DoctorTest extends BehaviourTestCase
         $sidecar->stop();
 
         self::assertSame(1, $status);
+        self::assertStringContainsString('Problems: 1.', $output);
         self::assertStringContainsString('the sidecar cannot reach Laravel', $output);
         self::assertStringContainsString('at authHost http://127.0.0.1', $output);
     }

@@ -8,6 +8,7 @@ use App\Events\Renamed;
 use App\Events\Rescued;
 use App\Events\Shipped;
 use App\Events\ShippedNow;
+use App\Events\Stubborn;
 use App\Notifications\LetterArrived;
 use Rustecho\Laravel\Sidecar\Browser;
 use Rustecho\Laravel\Sidecar\Http;
@@ -42,6 +43,25 @@ final class PublishingTest extends BehaviourTestCase
 
         self::assertSame(0, $status, $output);
         self::assertSame(['order' => 1], $this->data($visitor, Shipped::class, 'orders'));
+        $visitor->close();
+    }
+
+    public function testAJobThatIsTriedThreeTimesIsEmittedOnce(): void
+    {
+        $visitor = $this->visitor(['orders']);
+        self::$site->run('stubborn');
+
+        self::$app->artisan(['queue:work', '--stop-when-empty', '--sleep=0'], self::env());
+        self::$site->run('renamed');
+
+        self::assertCount(3, (array) file(self::$app->folder . '/storage/tries'));
+        $heard = [];
+        $visitor->waitFor(static function (array $event) use (&$heard): bool {
+            $heard[] = $event[0];
+
+            return $event[0] === 'order.renamed';
+        });
+        self::assertSame([Stubborn::class, 'order.renamed'], $heard);
         $visitor->close();
     }
 

@@ -4,10 +4,8 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Tests\Behaviour;
 
-use Illuminate\Filesystem\Filesystem;
+use Rustecho\Laravel\Tests\Support\Nginx;
 use Rustecho\Laravel\Tests\Support\Ports;
-use Rustecho\Laravel\Tests\Support\Running;
-use Rustecho\Laravel\Tests\Support\Wait;
 
 /**
  * The doctor behind a real nginx.
@@ -19,19 +17,11 @@ final class WebServerTest extends BehaviourTestCase
 {
     private const DEPLOYED = __DIR__ . '/../../../deploy/nginx/rustecho.conf';
 
-    private string $folder;
-    private ?Running $nginx = null;
-
-    protected function setUp(): void
-    {
-        $this->folder = sys_get_temp_dir() . '/rustecho-nginx-' . getmypid() . '-' . bin2hex(random_bytes(4));
-        mkdir($this->folder);
-    }
+    private ?Nginx $nginx = null;
 
     protected function tearDown(): void
     {
-        $this->nginx?->end();
-        (new Filesystem())->deleteDirectory($this->folder);
+        $this->nginx?->stop();
     }
 
     public function testTheSnippetLetsWebsocketsThrough(): void
@@ -76,31 +66,7 @@ final class WebServerTest extends BehaviourTestCase
     private function behind(string $snippet): array
     {
         $port = Ports::free();
-        file_put_contents("$this->folder/snippet.conf", str_replace(':6001', ':' . self::$sidecar->port, $snippet));
-        file_put_contents("$this->folder/nginx.conf", <<<NGINX
-            daemon off;
-            pid $this->folder/pid;
-            error_log stderr;
-            events {}
-            http {
-                access_log off;
-                client_body_temp_path $this->folder/body;
-                proxy_temp_path $this->folder/proxy;
-                fastcgi_temp_path $this->folder/fastcgi;
-                uwsgi_temp_path $this->folder/uwsgi;
-                scgi_temp_path $this->folder/scgi;
-                server {
-                    listen 127.0.0.1:$port;
-                    root $this->folder;
-                    include $this->folder/snippet.conf;
-                }
-            }
-            NGINX);
-        $this->nginx = new Running(['nginx', '-e', 'stderr', '-c', "$this->folder/nginx.conf"], $this->folder);
-        Wait::until(
-            static fn (): bool => @fsockopen('127.0.0.1', $port) !== false,
-            'nginx listens',
-        );
+        $this->nginx = new Nginx($port, str_replace(':6001', ':' . self::$sidecar->port, $snippet));
 
         return self::$app->artisan(
             ['rustecho:doctor', '--config=' . self::$sidecar->config, "--url=http://127.0.0.1:$port"],

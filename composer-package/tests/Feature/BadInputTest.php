@@ -8,42 +8,17 @@ use Illuminate\Broadcasting\BroadcastException;
 use Illuminate\Broadcasting\Channel;
 use Illuminate\Broadcasting\PrivateChannel;
 use Illuminate\Contracts\Broadcasting\Factory;
-use Illuminate\Foundation\Application;
 use Illuminate\Support\Collection;
 use Illuminate\Support\Str;
 use PHPUnit\Framework\Attributes\DataProvider;
-use PHPUnit\Framework\TestCase;
 use Rustecho\InvalidEvent;
-use Rustecho\Laravel\Tests\Support\FakePeer;
-use Rustecho\Laravel\Tests\Support\FakeSidecar;
+use Rustecho\Laravel\Tests\Support\OrderNamed;
 use Rustecho\Laravel\Tests\Support\OrderRenamed;
-use Rustecho\Laravel\Tests\Support\TestApp;
+use Rustecho\Laravel\Tests\Support\OrderState;
 
 /** What applications hand over by mistake: refused as a whole, before anything is written, by a message that names it. */
-final class BadInputTest extends TestCase
+final class BadInputTest extends PublishingTestCase
 {
-    private TestApp $files;
-    private FakeSidecar $sidecar;
-    private Application $app;
-
-    protected function setUp(): void
-    {
-        $this->sidecar = (new FakeSidecar())->start(static function (FakePeer $peer): void {
-            while (($publish = $peer->readPublish()) !== null) {
-                $peer->receipt($publish);
-            }
-        });
-        $this->files = new TestApp();
-        $this->files->configure('rustecho', ['socket' => $this->sidecar->path, 'timeout_ms' => 5_000]);
-        $this->app = $this->files->boot();
-    }
-
-    protected function tearDown(): void
-    {
-        $this->sidecar->stop();
-        $this->files->remove();
-    }
-
     public function testObjectsTextsAndWhatIsATextAreChannels(): void
     {
         $text = new class {
@@ -56,6 +31,14 @@ final class BadInputTest extends TestCase
         $this->broadcast([new Channel('a'), 'b', new PrivateChannel(Str::of('c')), $text, Str::of('e')]);
 
         self::assertSame(['a', 'b', 'private-c', 'd', 'e'], $this->sidecar->received('publish', 1)[0]['channels']);
+    }
+
+    /** As with Laravel's own drivers: broadcastOn() may say that there is nobody to tell. */
+    public function testAnEventOnNoChannelsIsNone(): void
+    {
+        $this->broadcast([]);
+
+        $this->nothingWasWritten();
     }
 
     /** @dataProvider noChannels */
@@ -116,6 +99,35 @@ final class BadInputTest extends TestCase
         return ['long' => [str_repeat('e', 513), 'on orders: '], 'empty' => ['', 'on orders: ']];
     }
 
+    /** @dataProvider noNames */
+    #[DataProvider('noNames')]
+    public function testWhatIsNoEventName(mixed $name, string $type): void
+    {
+        $event = new OrderNamed($name);
+        $error = $this->failure(static fn () => event($event));
+
+        $says = OrderNamed::class . " on orders: the event name is of the type $type; broadcastAs() has to return a text.";
+        self::assertStringContainsString($says, $error->getMessage());
+        self::assertInstanceOf(InvalidEvent::class, $error->getPrevious());
+        $this->nothingWasWritten();
+    }
+
+    /** @return array<string, array{mixed, string}> */
+    public static function noNames(): array
+    {
+        return ['an array' => [['x'], 'array'], 'an object' => [new \stdClass(), 'stdClass'], 'nothing' => [null, 'null']];
+    }
+
+    public function testAnEnumAndWhatIsATextAreNames(): void
+    {
+        foreach ([OrderState::Shipped, Str::of('order.text'), 7] as $name) {
+            event(new OrderNamed($name));
+        }
+
+        $events = array_column($this->sidecar->received('publish', 3), 'event');
+        self::assertSame(['order.shipped', 'order.text', '7'], $events);
+    }
+
     /** @dataProvider data */
     #[DataProvider('data')]
     public function testTheMessageNamesTheClassWhateverTheEventIsCalled(callable $data, string $says): void
@@ -132,16 +144,8 @@ final class BadInputTest extends TestCase
     {
         return [
             'not UTF-8' => [static fn (): string => "\xFF", 'broadcastWith()'],
-            'NAN' => [static fn (): float => NAN, 'Inf and NaN'],
             'a resource' => [static fn () => STDIN, 'Type is not supported'],
-            'a recursion' => [static function (): array {
-                $list = [];
-                $list[] = &$list;
-
-                return $list;
-            }, 'ecursion'],
-            '20 MB' => [static fn (): string => str_repeat('x', 20_000_000), 'limit'],
-        ];
+        ] + self::unfit();
     }
 
     public function testAWrongSocketNamesPathUserErrnoAndTheDoctor(): void
@@ -156,6 +160,17 @@ final class BadInputTest extends TestCase
         }
         self::assertMatchesRegularExpression("/as (user|uid) ({$user['name']}|{$user['uid']})\\b/", $error->getMessage());
         self::assertMatchesRegularExpression('/(errno|os error) 2\b/', $error->getMessage());
+    }
+
+    public function testASocketThatCannotBeOneIsASettingThatIsWrong(): void
+    {
+        $this->app['config']->set('rustecho.socket', $path = '/tmp/' . str_repeat('long', 30));
+
+        $error = $this->failure(static fn () => event(new OrderRenamed(1, 'x')));
+
+        self::assertStringContainsString("\"socket\" is '$path'", $error->getMessage());
+        self::assertStringContainsString('1 to 107 bytes', $error->getMessage());
+        self::assertStringContainsString('php artisan rustecho:doctor', $error->getMessage());
     }
 
     /** @param array<array-key, mixed> $channels */

@@ -6,40 +6,21 @@ namespace Rustecho\Laravel\Tests\Feature;
 
 use Illuminate\Broadcasting\BroadcastException;
 use Illuminate\Contracts\Broadcasting\Factory;
-use Illuminate\Foundation\Application;
 use PHPUnit\Framework\Attributes\DataProvider;
-use PHPUnit\Framework\TestCase;
 use Rustecho\Laravel\RustechoBroadcaster;
-use Rustecho\Laravel\Tests\Support\FakePeer;
-use Rustecho\Laravel\Tests\Support\FakeSidecar;
 use Rustecho\Laravel\Tests\Support\OrderShipped;
-use Rustecho\Laravel\Tests\Support\TestApp;
 
 /** Events of a whole Laravel application, on their way over a real Unix socket. */
-final class BroadcastTest extends TestCase
+final class BroadcastTest extends PublishingTestCase
 {
-    private TestApp $files;
-    private FakeSidecar $sidecar;
-    private Application $app;
-
-    protected function setUp(): void
+    protected static function settings(): array
     {
-        $this->sidecar = (new FakeSidecar())->start(static function (FakePeer $peer): void {
-            while (($publish = $peer->readPublish()) !== null) {
-                $publish['event'] === 'refused'
-                    ? $peer->refuse($publish, 8, 'the sidecar is stopping')
-                    : $peer->receipt($publish);
-            }
-        });
-        $this->files = new TestApp();
-        $this->files->configure('rustecho', ['transport' => 'php', 'socket' => $this->sidecar->path, 'timeout_ms' => 2_000]);
-        $this->app = $this->files->boot();
+        return ['transport' => 'php', 'timeout_ms' => 2_000];
     }
 
-    protected function tearDown(): void
+    protected static function refusal(array $publish): ?array
     {
-        $this->sidecar->stop();
-        $this->files->remove();
+        return $publish['event'] === 'refused' ? [8, 'the sidecar is stopping'] : null;
     }
 
     public function testAnEventGoesToItsChannelsButNotToItsSender(): void

@@ -8,13 +8,19 @@ use Illuminate\Broadcasting\BroadcastException;
 use Illuminate\Broadcasting\PrivateChannel;
 use Illuminate\Contracts\Broadcasting\Factory;
 use Illuminate\Foundation\Application;
+use Illuminate\Notifications\AnonymousNotifiable;
+use Illuminate\Notifications\Events\BroadcastNotificationCreated;
+use Illuminate\Notifications\NotificationServiceProvider;
 use PHPUnit\Framework\AssertionFailedError;
+use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
 use Rustecho\Laravel\Rustecho;
 use Rustecho\Laravel\Testing\Broadcast;
+use Rustecho\Laravel\Tests\Support\LetterSent;
 use Rustecho\Laravel\Tests\Support\OrderRenamed;
 use Rustecho\Laravel\Tests\Support\OrderShipped;
 use Rustecho\Laravel\Tests\Support\TestApp;
+use Rustecho\Laravel\Tests\Support\TestProvider;
 
 /** What the tests of an application can ask. */
 final class FakeTest extends TestCase
@@ -27,7 +33,7 @@ final class FakeTest extends TestCase
         $this->files = new TestApp();
         // As the tests of most applications have it: nothing is broadcast.
         $this->files->configure('broadcasting', ['default' => 'null', 'connections' => ['null' => ['driver' => 'null']]]);
-        $this->app = $this->files->boot();
+        $this->app = $this->files->boot([TestProvider::class, NotificationServiceProvider::class]);
         Rustecho::fake();
     }
 
@@ -84,6 +90,17 @@ final class FakeTest extends TestCase
         });
     }
 
+    public function testANotificationIsKnownByItsClass(): void
+    {
+        (new AnonymousNotifiable())->notifyNow(new LetterSent('dear'));
+
+        Rustecho::assertBroadcast(LetterSent::class);
+        Rustecho::assertBroadcast(static fn (LetterSent $letter, Broadcast $seen): bool => $seen->data['text'] === 'dear');
+        Rustecho::assertBroadcast(static fn (BroadcastNotificationCreated $event): bool => $event->data['text'] === 'dear');
+        Rustecho::assertBroadcastOn('private-people.9', LetterSent::class);
+        Rustecho::assertNotBroadcast(OrderShipped::class);
+    }
+
     public function testAChannelIsKnownByItsFullNameOrItsObject(): void
     {
         event(new OrderShipped(1, 'x'));
@@ -126,6 +143,27 @@ final class FakeTest extends TestCase
         event(new OrderShipped(1, "\xB1\x31"));
     }
 
+    /** @dataProvider overLimits */
+    #[DataProvider('overLimits')]
+    public function testWhatIsOverALimitInProductionIsHere(string $channel, string $name, int $bytes, string $says): void
+    {
+        $broadcaster = $this->app->make(Factory::class)->connection();
+        $this->expectException(BroadcastException::class);
+        $this->expectExceptionMessage($says);
+
+        $broadcaster->broadcast([$channel], $name, ['x' => str_repeat('x', $bytes)]);
+    }
+
+    /** @return array<string, array{string, string, int, string}> */
+    public static function overLimits(): array
+    {
+        return [
+            'data' => ['c', 'e', 10_485_760, 'e on c: the data has 10485768 bytes; the sidecar\'s limit is 10485760'],
+            'a channel' => [str_repeat('c', 513), 'e', 1, 'the limit is 512 bytes'],
+            'a name' => ['c', str_repeat('e', 513), 1, 'at most 512 bytes'],
+        ];
+    }
+
     public function testASecondFakeBeginsAnew(): void
     {
         event(new OrderShipped(1, 'x'));
@@ -135,6 +173,15 @@ final class FakeTest extends TestCase
         Rustecho::assertNothingBroadcast();
         event(new OrderShipped(1, 'x'));
         Rustecho::assertBroadcastTimes(OrderShipped::class, 1);
+    }
+
+    public function testAnAssertionWithoutAFakeSaysSo(): void
+    {
+        Rustecho::clearResolvedInstances();
+        $this->expectException(\LogicException::class);
+        $this->expectExceptionMessage('Call Rustecho::fake() before what is tested, then Rustecho::assertBroadcast().');
+
+        Rustecho::assertBroadcast('order.renamed');
     }
 
     /** @param callable(): void $assertion */

@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Tests\Support;
 
+use Closure;
+
 /** One accepted connection of the fake sidecar. Decodes on its own, so that it would not share an error with the client. */
 final class FakePeer
 {
@@ -56,6 +58,25 @@ final class FakePeer
     public function raw(string $bytes): void
     {
         @fwrite($this->stream, $bytes); // the client may have gone, which some tests are about
+    }
+
+    /**
+     * Passes everything on to a real sidecar, and what that answers back, changed.
+     *
+     * @param Closure(string): string $change
+     */
+    public function relay(string $socket, Closure $change): void
+    {
+        $sidecar = stream_socket_client("unix://$socket");
+        do {
+            [$readable, $none] = [[$this->stream, $sidecar], null];
+            stream_select($readable, $none, $none, 60);
+            foreach ($readable as $from) {
+                $bytes = (string) fread($from, 65_536);
+                $from === $sidecar ? $this->raw($change($bytes)) : fwrite($sidecar, $bytes);
+            }
+        } while ($readable !== [] && $bytes !== '');
+        $this->close();
     }
 
     /** Never answers again, and keeps the connection open. */

@@ -21,18 +21,7 @@ final class RealApp
     /** The one application of this test run. Tests change its environment, or what they put back. */
     public static function shared(): self
     {
-        if (self::$shared === null) {
-            self::$shared = self::install();
-            $owner = getmypid();
-            $folder = self::$shared->folder;
-            register_shutdown_function(static function () use ($owner, $folder): void {
-                if (getmypid() === $owner) {
-                    (new Filesystem())->deleteDirectory($folder);
-                }
-            });
-        }
-
-        return self::$shared;
+        return self::$shared ??= self::install();
     }
 
     /**
@@ -74,7 +63,7 @@ final class RealApp
 
     private static function install(): self
     {
-        $folder = sys_get_temp_dir() . '/rustecho-real-' . getmypid() . '-' . bin2hex(random_bytes(4));
+        $folder = Scratch::path('app');
         (new Filesystem())->copyDirectory(self::PACKAGE . '/tests/fixtures/app', $folder);
         foreach (['bootstrap/cache', 'database', 'storage/logs', 'storage/framework/cache', 'storage/framework/sessions'] as $d) {
             @mkdir("$folder/$d", 0777, true);

@@ -21,7 +21,7 @@ final class RealSidecar
     /** @param array<string, mixed> $settings over what every test wants */
     public function __construct(array $settings = [])
     {
-        $this->folder = sys_get_temp_dir() . '/rustecho-sidecar-' . getmypid() . '-' . bin2hex(random_bytes(4));
+        $this->folder = Scratch::path('sidecar');
         mkdir($this->folder, 0755);
         $this->port = $settings['port'] ?? Ports::free();
         $this->url = "http://127.0.0.1:$this->port";

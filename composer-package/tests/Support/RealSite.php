@@ -16,12 +16,15 @@ final class RealSite
     public readonly string $url;
     private Running $process;
 
-    /** @param array<string, string> $env of the application */
-    public function __construct(RealApp $app, array $env, ?int $port = null)
+    /**
+     * @param array<string, string> $env of the application
+     * @param list<string>|null $php the command; null: as the tests themselves run
+     */
+    public function __construct(RealApp $app, array $env, ?int $port = null, ?array $php = null)
     {
         $port ??= Ports::free();
         $this->url = "http://127.0.0.1:$port";
-        $command = [...RealApp::php(), '-S', "127.0.0.1:$port", '-t', 'public', 'public/index.php'];
+        $command = [...$php ?? RealApp::php(), '-S', "127.0.0.1:$port", '-t', 'public', 'public/index.php'];
         $this->process = $app->start($command, $env + ['PHP_CLI_SERVER_WORKERS' => self::WORKERS, 'APP_URL' => $this->url]);
         Wait::until(function (): bool {
             try {

@@ -19,20 +19,14 @@ final class Running
      */
     public function __construct(array $command, string $folder, array $env = [])
     {
-        $this->log = (string) tempnam(sys_get_temp_dir(), 'rustecho-log-');
+        $this->log = Scratch::path('log');
         $output = ['file', $this->log, 'a'];
         $pipes = [];
-        // A process group of its own: PHP's web server does not take its workers along.
+        // A process group of its own, since PHP's web server does not take its workers along when it ends.
         $input = ['file', '/dev/null', 'r'];
         $process = proc_open(['setsid', ...$command], [$input, $output, $output], $pipes, $folder, $env + getenv());
         $this->process = $process ?: throw new RuntimeException('cannot run ' . implode(' ', $command));
-        $owner = getmypid();
-        register_shutdown_function(function () use ($owner): void {
-            if (getmypid() === $owner) {
-                $this->end(SIGKILL);
-                @unlink($this->log);
-            }
-        });
+        Scratch::remember($this);
     }
 
     public function output(): string
@@ -70,6 +64,7 @@ final class Running
         }, 'the program ends', $seconds);
         proc_close($this->process);
         $this->process = null;
+        Scratch::forget($this);
 
         return $last['exitcode'];
     }
@@ -85,11 +80,25 @@ final class Running
         if ($this->process === null) {
             return;
         }
-        $group = -$this->pid();
-        posix_kill($group, $signal);
+        $group = $this->pid();
+        posix_kill(-$group, $signal);
         $this->wait(15.0);
-        Wait::until(static fn (): bool => ! posix_kill($group, 0), 'all that it started has ended', 15.0);
+        Wait::until(static fn (): bool => ! self::lives($group), 'all that it started has ended', 15.0);
         @unlink($this->log);
+    }
+
+    /** Whether the process group has a process; the dead ones that nobody has fetched yet do not count. */
+    private static function lives(int $group): bool
+    {
+        foreach (posix_kill(-$group, 0) ? (glob('/proc/[0-9]*/stat') ?: []) : [] as $file) {
+            // After the name, which may contain anything: state, parent, group.
+            $fields = explode(' ', (string) strrchr((string) @file_get_contents($file), ')'));
+            if ((int) ($fields[3] ?? 0) === $group && ! in_array($fields[1], ['Z', 'X'], true)) {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /** @return array{running: bool, exitcode: int, pid: int} */

@@ -10,6 +10,7 @@ use PHPUnit\Framework\TestCase;
 use Rustecho\Laravel\Doctor\Checks\SidecarCheck;
 use Rustecho\Laravel\Doctor\ProbeChannel;
 use Rustecho\Laravel\Doctor\Visit;
+use Rustecho\Laravel\Doctor\WebPhp;
 use Rustecho\Laravel\Settings;
 use Rustecho\Laravel\Tests\Support\FakePeer;
 use Rustecho\Laravel\Tests\Support\FakeSidecar;
@@ -50,6 +51,27 @@ final class DoctorPartsTest extends TestCase
             ['presence-rustecho-doctor.UNTIL.NONCE.'], ['presence-rustecho-doctor.UNTIL.NONCE'], ['presence-rustecho-doctor.'],
             ['private-rustecho-doctor.UNTIL.NONCE.SIGNATURE'], ['x.presence-rustecho-doctor.UNTIL.NONCE.SIGNATURE'],
         ];
+    }
+
+    public function testAPhpFpmOfAnotherVersionTellsWhatItHas(): void
+    {
+        $told = ['php' => '8.1.2', 'sapi' => 'fpm-fcgi', 'extension' => null];
+        $missing = WebPhp::from($told)?->finding(Version::PACKAGE);
+
+        self::assertTrue($missing?->isProblem());
+        self::assertStringContainsString('not in PHP 8.1.2 (fpm-fcgi), which answers', $missing->text);
+        self::assertStringContainsString('phpenmod rustecho', $missing->advice);
+        self::assertNull(WebPhp::from($told)->finding(null), 'it is missing here, too, which is said elsewhere');
+        self::assertFalse(WebPhp::from(['extension' => Version::PACKAGE] + $told)?->finding(null)?->isProblem());
+        self::assertNotNull(WebPhp::from((array) json_decode((string) json_encode(WebPhp::ofItself()))));
+    }
+
+    public function testAnotherReleaseInTheWebTellsNothing(): void
+    {
+        $php = ['php' => '8.1', 'sapi' => 'x'];
+        foreach ([null, [], 'x', ['php' => 8], $php, $php + ['extension' => 1]] as $told) {
+            self::assertNull(WebPhp::from($told));
+        }
     }
 
     public function testReleasesFitWithinAMinorVersionBeforeOneAndAMajorAfter(): void

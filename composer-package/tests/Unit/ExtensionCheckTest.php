@@ -56,7 +56,8 @@ final class ExtensionCheckTest extends TestCase
         [$finding] = $this->findings(null);
 
         self::assertSame(Finding::NOTE, $finding->level);
-        self::assertStringContainsString("$this->folder/rustecho.so is there: enable it (phpenmod rustecho)", $finding->advice);
+        self::assertStringContainsString("$this->folder/rustecho.so is there, but not loaded", $finding->text);
+        self::assertStringContainsString('Enable it (phpenmod rustecho)', $finding->advice);
     }
 
     public function testNotInstalledThoughItIsAskedFor(): void
@@ -65,6 +66,40 @@ final class ExtensionCheckTest extends TestCase
 
         self::assertTrue($finding->isProblem());
         self::assertStringContainsString('make install-ext', $finding->advice);
+    }
+
+    public function testBuiltForAnotherPhp(): void
+    {
+        file_put_contents("$this->folder/rustecho.so", "\x7fELF\0\0API19990101,TS\0\0");
+
+        [$finding] = $this->findings(null);
+
+        self::assertTrue($finding->isProblem());
+        self::assertStringContainsString('is built for another PHP (API19990101,TS)', $finding->text);
+        self::assertStringContainsString('which is ' . ExtensionCheck::build(), $finding->text);
+        self::assertMatchesRegularExpression('/^API\d{8},N?TS$/', ExtensionCheck::build());
+        self::assertStringContainsString('make install-ext', $finding->advice);
+    }
+
+    public function testBuiltForThisPhpAndNotEnabled(): void
+    {
+        file_put_contents("$this->folder/rustecho.so", "\x7fELF\0\0" . ExtensionCheck::build() . "\0\0");
+
+        self::assertSame(Finding::NOTE, $this->findings(null)[0]->level);
+    }
+
+    public function testEnabledAndNotLoaded(): void
+    {
+        $this->enable('cli');
+        $this->enable('fpm');
+
+        [$finding] = $this->findings(null);
+
+        self::assertTrue($finding->isProblem());
+        self::assertStringContainsString("is enabled in $this->folder/cli/conf.d, but not loaded", $finding->text);
+        self::assertStringContainsString('make install-ext', $finding->advice);
+        touch("$this->folder/rustecho.so");
+        self::assertStringContainsString('`php -v` says why', $this->findings(null)[0]->advice);
     }
 
     public function testEnabledOnTheCommandLineOnly(): void

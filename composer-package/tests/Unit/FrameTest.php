@@ -25,6 +25,7 @@ final class FrameTest extends TestCase
     public function testEveryGoldenFileIsTested(): void
     {
         $tested = ['hello', 'publish', 'publish-bare', 'receipt', 'refusal', 'refusal-version', 'welcome'];
+        $tested[] = 'publish-lent'; // which this client has no use for: PHP cannot lend memory
 
         $there = array_map(static fn (string $file): string => basename($file, '.bin'), (array) glob(self::GOLDEN . '*.bin'));
         self::assertEqualsCanonicalizing($tested, $there);

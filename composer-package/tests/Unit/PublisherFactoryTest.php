@@ -58,7 +58,7 @@ final class PublisherFactoryTest extends TestCase
             return;
         }
         $this->expectException(InvalidOption::class);
-        $this->expectExceptionMessage('the PHP extension is not loaded in cli');
+        $this->expectExceptionMessage('but in cli the extension is not loaded');
 
         $this->make('extension');
     }
@@ -80,6 +80,19 @@ final class PublisherFactoryTest extends TestCase
         self::assertSame($expected, preg_match($line, implode($this->log->lines)));
     }
 
+    public function testALogThatCannotBeWrittenFailsNoEvent(): void
+    {
+        $log = new class extends \Psr\Log\AbstractLogger {
+            public function log($level, $message, array $context = []): void
+            {
+                throw new \UnexpectedValueException('Permission denied');
+            }
+        };
+        $factory = new PublisherFactory($log, $this->file, extension: '0.9.0');
+
+        self::assertInstanceOf(StreamPublisher::class, $factory->make(Settings::from([])));
+    }
+
     public function testUnderFpmTheNoticeComesOnceADay(): void
     {
         $requests = 0;
@@ -88,15 +101,30 @@ final class PublisherFactoryTest extends TestCase
             if ($aDayLater) {
                 touch($this->file, time() - 90_000);
             }
-            (new FallbackNotice($this->log, $this->file, 'fpm-fcgi'))->give();
+            (new FallbackNotice($this->log, $this->file, 'fpm-fcgi'))->give('the extension is not loaded');
             $requests++;
         }
 
         self::assertSame([4, 2], [$requests, count($this->log->lines)]);
     }
 
-    private function make(string $transport): \Rustecho\Laravel\Contracts\Publisher
+    public function testAnExtensionOfAnotherReleaseIsNotUsed(): void
     {
-        return (new PublisherFactory($this->log, $this->file))->make(Settings::from(['transport' => $transport]));
+        self::assertInstanceOf(StreamPublisher::class, $this->make('auto', '0.9.0'));
+        $line = 'the extension is 0.9.0, the package is 0.1.0, and they do not fit together: install one release of both; '
+            . 'using the pure-PHP client';
+        self::assertStringContainsString($line, implode($this->log->lines));
+        self::assertInstanceOf(ExtensionPublisher::class, $this->make('auto', '0.1.9'));
+
+        $this->expectException(InvalidOption::class);
+        $this->expectExceptionMessage('the extension is 0.9.0, the package is 0.1.0');
+        $this->make('extension', '0.9.0');
+    }
+
+    private function make(string $transport, ?string $extension = null): \Rustecho\Laravel\Contracts\Publisher
+    {
+        $factory = new PublisherFactory($this->log, $this->file, extension: $extension);
+
+        return $factory->make(Settings::from(['transport' => $transport]));
     }
 }

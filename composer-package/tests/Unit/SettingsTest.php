@@ -21,8 +21,8 @@ final class SettingsTest extends TestCase
         self::assertSame(['php', '/a.sock', 80, 'none'], [
             $settings->transport, $settings->socket, $settings->timeoutMs, $settings->ack,
         ]);
-        self::assertSame(['/a.sock', 80, false], [
-            $settings->socketPath(), $settings->timeoutOrDefault(), $settings->wantsReceipt(),
+        self::assertSame(['/a.sock', 80, 'none'], [
+            $settings->socketPath(), $settings->timeoutOrDefault(), $settings->ackOrDefault(),
         ]);
     }
 
@@ -33,7 +33,7 @@ final class SettingsTest extends TestCase
         self::assertSame(['auto', null, null, null], [
             $settings->transport, $settings->socket, $settings->timeoutMs, $settings->ack,
         ]);
-        self::assertTrue($settings->wantsReceipt());
+        self::assertSame('receipt', $settings->ackOrDefault());
     }
 
     public function testTheWordNullInTheEnvironmentMeansTheNullTransport(): void
@@ -68,10 +68,12 @@ final class SettingsTest extends TestCase
             ['timeout_ms', '1.5', "'1.5'", '1 to 60000'],
             ['timeout_ms', true, 'true', '1 to 60000'],
             ['timeout_ms', [5], 'array', '1 to 60000'],
-            ['ack', 'yes', "'yes'", '"receipt" or "none"'],
-            ['ack', true, 'true', '"receipt" or "none"'],
+            ['ack', 'yes', "'yes'", '"receipt", "deferred" or "none"'],
+            ['ack', true, 'true', '"receipt", "deferred" or "none"'],
             ['socket', 7, '7', 'text'],
             ['socket', ['/a'], 'array', 'text'],
+            ['socket', '/' . str_repeat('x', 107), "'/" . str_repeat('x', 107) . "'", '1 to 107 bytes'],
+            ['socket', "/a\0b", "'/a'", 'the path of a Unix socket'],
             ['transport', 1, '1', 'text'],
         ];
     }

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Doctor\Checks;
 
+use Psr\Log\NullLogger;
 use Rustecho\Exception;
 use Rustecho\Laravel\Doctor\Check;
 use Rustecho\Laravel\Doctor\Finding;
@@ -29,6 +30,7 @@ final class ChannelCheck implements Check
 
     public function run(Visit $visit): iterable
     {
+        $browser = null;
         try {
             $browser = Browser::open($visit->sidecarUrl, $visit->headers, $this->seconds);
             $question = new Question($browser, $visit, $this->seconds);
@@ -37,16 +39,14 @@ final class ChannelCheck implements Check
             if (! $granted->isProblem()) {
                 yield $this->denied($question, $visit);
                 yield $this->arrival($question, $browser, $visit);
+                yield from array_filter([$question->web()?->finding(phpversion('rustecho') ?: null)]);
             }
-            $browser->close();
         } catch (Unreachable $silence) {
-            yield Finding::problem(
-                "the sidecar's HTTP port: {$silence->getMessage()}",
-                'Is the sidecar running, with this host and port in its configuration? Else name its address: --sidecar=URL.',
-            );
+            yield Finding::problem('port-silent', ['reason' => $silence->getMessage()]);
         } catch (Exception $error) {
-            $reason = rtrim($error->getMessage(), '.');
-            yield Finding::problem("an event cannot be published: $reason", 'See the findings above.');
+            yield Finding::problem('publish-failed', ['reason' => rtrim($error->getMessage(), '.')]);
+        } finally {
+            $browser?->close();
         }
     }
 
@@ -65,11 +65,7 @@ final class ChannelCheck implements Check
 
         return $status === 403
             ? Finding::good('and 403 for a channel that is denied')
-            : Finding::problem(
-                'a channel that nobody may have is answered with ' . ($status ?? 'silence') . ', not with 403',
-                'Look at what the route of authEndpoint does (php artisan route:list), and at routes/channels.php: whatever '
-                    . 'answers 200 there gives every visitor every channel.',
-            );
+            : Finding::problem('auth-open', ['status' => $status ?? 'silence']);
     }
 
     private function arrival(Question $question, Browser $browser, Visit $visit): Finding
@@ -77,17 +73,19 @@ final class ChannelCheck implements Check
         $channel = $this->probe($visit)->name();
         $begun = hrtime(true);
         if ($visit->settings->transport === 'null' || $question->ask($channel) !== 200) {
-            return Finding::note('no event was published: there is no road for it, or no subscriber');
+            return Finding::note('no-event');
         }
-        $visit->app->make(PublisherFactory::class)->make($visit->settings)->publish([$channel], Question::EVENT, '{}', null);
+        // Not the application's own, which would log that the extension is missing: a log that root makes is closed to the web.
+        $publisher = (new PublisherFactory(new NullLogger(), ''))->make($visit->settings->withoutFallback());
+        $publisher->publish([$channel], Question::EVENT, '{}', null);
         $arrived = $browser->waitFor(static fn (array $event): bool => $event[0] === Question::EVENT && $event[1] === $channel);
         $milliseconds = intdiv(hrtime(true) - $begun, 1_000_000);
 
         return $arrived !== null
             ? Finding::good("an event published here arrives at a subscriber, all in $milliseconds ms")
             : Finding::problem(
-                'an event is accepted, but does not arrive at a subscriber',
-                "Do the socket {$visit->settings->socketPath()} and $visit->sidecarUrl belong to the same sidecar?",
+                'two-sidecars',
+                ['path' => $visit->settings->socketPath(), 'sidecar' => $visit->sidecarUrl],
             );
     }
 

@@ -19,21 +19,20 @@ final class CookieCheck implements Check
         $secure = (bool) $visit->config('session.secure');
         yield match (true) {
             $site === '' || $socket === '' => Finding::problem(
-                'APP_URL or --url is not an address with a host: ' . var_export($visit->config('app.url'), true),
-                'Set APP_URL in .env to the address of the site.',
+                'site-address',
+                ['value' => var_export($visit->config('app.url'), true)],
             ),
             $domain !== '' && ! $this->within($site, $domain) => Finding::problem(
-                "browsers refuse the session cookie: its domain is $domain, the site is $site",
-                'Correct SESSION_DOMAIN or APP_URL in .env.',
+                'cookie-refused',
+                ['domain' => $domain, 'site' => $site],
             ),
             $socket !== $site && ! ($domain !== '' && $this->within($socket, $domain)) => Finding::problem(
-                "browsers do not send the session cookie to $socket, since it belongs to " . ($domain ?: $site),
-                'Reach the sidecar through the site itself (deploy/nginx/rustecho.conf), or set SESSION_DOMAIN to a domain that '
-                    . 'both are in, or use bearer tokens.',
+                'cookie-elsewhere',
+                ['site' => $socket, 'cookie' => $domain ?: $site],
             ),
             $secure && str_starts_with($visit->publicUrl, 'http:') => Finding::problem(
-                "browsers send the session cookie over https only (session.secure), but the sidecar is at $visit->publicUrl",
-                'Use an https address, or set SESSION_SECURE_COOKIE=false for development.',
+                'cookie-https',
+                ['url' => $visit->publicUrl],
             ),
             default => Finding::good("browsers send the session cookie to $socket"),
         };

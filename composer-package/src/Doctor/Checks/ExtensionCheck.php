@@ -12,6 +12,8 @@ use Rustecho\Laravel\Version;
 /** Is the extension loaded, here and in php-fpm, and is it of this release? */
 final class ExtensionCheck implements Check
 {
+    private const BUILD = '/API\d{8},[A-Z]+/';
+
     /**
      * @param string|null $loaded version of the loaded extension
      * @param string $folder where PHP looks for extensions
@@ -36,8 +38,8 @@ final class ExtensionCheck implements Check
             yield $this->missing($visit->settings->transport, $php);
         } elseif (! Version::fits($this->loaded, Version::PACKAGE)) {
             yield Finding::problem(
-                "the extension in $php is $this->loaded, the package is " . Version::PACKAGE,
-                'Install the same release of both (make install-ext, composer update rustecho/laravel), and reload php-fpm.',
+                'extension-release',
+                ['php' => $php, 'extension' => $this->loaded, 'package' => Version::PACKAGE],
             );
         } else {
             yield Finding::good("the extension $this->loaded is loaded in $php");
@@ -48,25 +50,53 @@ final class ExtensionCheck implements Check
     private function missing(string $transport, string $php): Finding
     {
         $file = "$this->folder/rustecho.so";
-        $how = is_file($file)
-            ? "$file is there: enable it (phpenmod rustecho). If it is enabled, `php -v` says why it does not load."
-            : 'Build and install it: make install-ext in the folder of rustecho.';
+        $build = $this->builtFor($file);
+        $own = self::build();
+        if ($build !== null && $build !== $own) {
+            return Finding::problem('extension-build', ['file' => $file, 'build' => $build, 'php' => $php, 'own' => $own]);
+        }
+        if ($this->enabled($this->scanned)) {
+            $id = is_file($file) ? 'extension-unloadable' : 'extension-enabled-without-file';
 
-        return $transport === 'extension'
-            ? Finding::problem("the extension is not loaded in $php, and the transport is \"extension\"", $how)
-            : Finding::note("the extension is not loaded in $php; the pure-PHP client takes its place", $how);
+            return Finding::problem($id, ['scanned' => $this->scanned, 'php' => $php, 'file' => $file]);
+        }
+        if ($transport === 'extension') {
+            return Finding::problem('extension-required', ['php' => $php]);
+        }
+
+        return Finding::note(is_file($file) ? 'extension-disabled' : 'extension-not-loaded', ['file' => $file, 'php' => $php]);
+    }
+
+    /** What PHP compares before it loads a module: `API20220829,NTS`; null where the file is none. */
+    private function builtFor(string $file): ?string
+    {
+        $module = is_file($file) ? (string) @file_get_contents($file) : '';
+
+        return preg_match(self::BUILD, $module, $build) === 1 ? $build[0] : null;
+    }
+
+    /** The same of this PHP, which tells it nowhere else. */
+    public static function build(): string
+    {
+        ob_start();
+        phpinfo(INFO_GENERAL);
+        preg_match('/PHP Extension Build\W.*?(' . trim(self::BUILD, '/') . ')/', (string) ob_get_clean(), $build);
+
+        return $build[1] ?? '';
+    }
+
+    private function enabled(string $folder): bool
+    {
+        return (glob("$folder/*rustecho.ini") ?: []) !== [];
     }
 
     /** Debian has one folder of ini files for each way PHP runs: cli/conf.d here, fpm/conf.d beside it. */
     private function fpm(): iterable
     {
-        $enabled = static fn (string $folder): bool => (glob("$folder/*rustecho.ini") ?: []) !== [];
         $fpm = dirname($this->scanned, 2) . '/fpm/conf.d';
-        if (str_ends_with($this->scanned, '/cli/conf.d') && $enabled($this->scanned) && is_dir($fpm) && ! $enabled($fpm)) {
-            yield Finding::problem(
-                'the extension is enabled on the command line, but not in php-fpm',
-                'Run `phpenmod rustecho` (it enables it for both), then reload php-fpm. Until then web requests use pure PHP.',
-            );
+        $here = str_ends_with($this->scanned, '/cli/conf.d') && $this->enabled($this->scanned);
+        if ($here && is_dir($fpm) && ! $this->enabled($fpm)) {
+            yield Finding::problem('extension-cli-only');
         }
     }
 }

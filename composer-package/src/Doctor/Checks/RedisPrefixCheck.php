@@ -15,11 +15,13 @@ final class RedisPrefixCheck implements Check
     {
         $publishes = $visit->defaultDriver() === 'redis';
         $config = $visit->sidecarConfig;
+        if ($config === null && ! $publishes && $visit->settings->onFailure !== 'redis') {
+            yield Finding::good('this application does not publish through Redis');
+
+            return;
+        }
         if ($config === null) {
-            yield Finding::note(
-                'the Redis prefix was not compared: the sidecar\'s configuration is not in ' . $visit->app->basePath(),
-                'Name it: --config=/path/to/rustecho.json.',
-            );
+            yield Finding::note('redis-not-compared', ['app' => $visit->app->basePath()]);
 
             return;
         }
@@ -33,8 +35,8 @@ final class RedisPrefixCheck implements Check
         yield $laravel === $sidecar
             ? Finding::good("both ends use the Redis prefix \"$laravel\"")
             : Finding::problem(
-                "Laravel publishes with the Redis prefix \"$laravel\", the sidecar listens for \"$sidecar\"",
-                "Set databaseConfig.redis.keyPrefix in $config->path to \"$laravel\", and restart the sidecar.",
+                'redis-prefix',
+                ['laravel' => $laravel, 'value' => $sidecar, 'file' => $config->path],
             );
     }
 }

@@ -11,32 +11,45 @@ use Rustecho\Laravel\Doctor\Finding;
 use Rustecho\Laravel\Doctor\Visit;
 use Rustecho\Laravel\Publishers\StreamPublisher;
 use Rustecho\Laravel\Version;
+use Rustecho\Laravel\Wire\Frame;
+use Rustecho\Timeout;
 
 /** Does the sidecar answer on its socket, and is it of this release? */
 final class SidecarCheck implements Check
 {
-    private const PROTOCOL = 1;
+    private const TRIES = 4;
 
     public function run(Visit $visit): iterable
     {
         try {
-            $welcome = (new StreamPublisher($visit->settings, new NullLogger()))->hello();
+            $welcome = $this->welcome($visit);
         } catch (Exception $silence) {
-            yield Finding::problem(
-                rtrim($silence->getMessage(), '.'),
-                'Start the sidecar (php artisan rustecho:start), or read its log. If it hangs, restart it.',
-            );
+            yield Finding::problem('sidecar-silent', ['reason' => rtrim($silence->getMessage(), '.')]);
 
             return;
         }
         $version = $welcome['sidecar'];
-        $speaks = $welcome['oldest'] <= self::PROTOCOL && self::PROTOCOL <= $welcome['newest'];
+        $speaks = Frame::isSpoken($welcome['oldest'], $welcome['newest']);
         yield Version::fits($version, Version::PACKAGE) && $speaks
             ? Finding::good("the sidecar $version answers, with protocol {$welcome['oldest']} to {$welcome['newest']}")
-            : Finding::problem(
-                "the sidecar is $version (protocol {$welcome['oldest']} to {$welcome['newest']}), the package is "
-                    . Version::PACKAGE . ' (protocol ' . self::PROTOCOL . ')',
-                'Install the same release of sidecar, extension and package, and restart the sidecar.',
-            );
+            : Finding::problem('sidecar-release', [
+                'version' => $version,
+                'versions' => "protocol {$welcome['oldest']} to {$welcome['newest']}",
+                'package' => Version::PACKAGE . ' (protocol ' . Frame::VERSION . ')',
+            ]);
+    }
+
+    /**
+     * A machine that is busy for a moment is not ill; a sidecar that hangs does not answer later either.
+     *
+     * @return array{sidecar: string, oldest: int, newest: int}
+     */
+    private function welcome(Visit $visit, int $tries = self::TRIES): array
+    {
+        try {
+            return (new StreamPublisher($visit->settings, new NullLogger()))->hello();
+        } catch (Timeout $late) {
+            return $tries > 1 ? $this->welcome($visit, $tries - 1) : throw $late;
+        }
     }
 }

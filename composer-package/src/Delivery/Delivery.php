@@ -1,0 +1,143 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Rustecho\Laravel\Delivery;
+
+use Closure;
+use Illuminate\Broadcasting\BroadcastException;
+use Rustecho\ConnectionFailed;
+use Rustecho\Exception;
+use Rustecho\Laravel\Contracts\Fallback;
+use Rustecho\Laravel\Contracts\Road;
+use Rustecho\Laravel\Publishers\Observer;
+use Rustecho\Laravel\Receipt;
+use Rustecho\Laravel\Settings;
+use Rustecho\Laravel\Tracing\TraceParent;
+use Rustecho\Laravel\Wire\Frame;
+use Rustecho\Refused;
+use Rustecho\Timeout;
+use Throwable;
+
+/** What goes for all events of the application: ids, deferred receipts, events that travel together, and what failed. */
+final class Delivery
+{
+    private int $together = 0;
+    private bool $receipts = false;
+
+    /** @param Closure(Throwable): void $report tells the application's exception handler */
+    public function __construct(
+        public readonly CurrentJob $job,
+        private readonly Deferred $deferred,
+        private readonly Closure $report,
+        private readonly ?Observer $observer = null,
+    ) {
+    }
+
+    /** @throws Exception where there is no fallback, or the event is no good */
+    public function publish(Event $event, Road $road, Settings $settings, ?Fallback $fallback, bool $more = false): Receipt
+    {
+        $id = $this->job->eventId($event->channels, $event->name);
+        [$ack, $more] = $this->manner($settings->ackOrDefault(), $more);
+        // Otherwise the road draws one, for less.
+        $id ??= $fallback === null ? null : bin2hex(random_bytes(16));
+        $trace = TraceParent::current() ?? $this->job->trace();
+        try {
+            $receipt = $road->publish($event->channels, $event->name, $event->json, $event->socketId, $id, $ack, $more, $trace);
+        } catch (ConnectionFailed | Timeout | Refused $error) {
+            if ($fallback === null || ($error instanceof Refused && $error->getCode() !== Frame::TRY_LATER)) {
+                throw $error;
+            }
+            $fallback->take($event->withId((string) $id), $error);
+
+            return new Receipt((string) $id, null, false, diverted: true);
+        }
+        if (($ack === 'deferred' || $more) && ! $receipt->spooled) {
+            $this->deferred->add($event->withId($receipt->id), $road, $fallback);
+            if ($this->deferred->isFull()) {
+                $this->collect();
+            }
+        }
+
+        return $receipt;
+    }
+
+    /**
+     * Runs the callback; the events in it travel in one write. With the setting `receipt` the receipts of all are awaited
+     * afterwards, together.
+     *
+     * @template T
+     * @param callable(): T $callback
+     * @return T
+     *
+     * @throws BroadcastException
+     */
+    public function together(callable $callback): mixed
+    {
+        $this->together++;
+        $ended = false;
+        try {
+            $result = $callback();
+            $ended = true;
+
+            return $result;
+        } finally {
+            if (--$this->together === 0) {
+                $receipts = $this->receipts;
+                $this->receipts = false;
+                $failures = $this->settle($this->deferred->collect($receipts));
+                // What the callback has thrown goes on as it is.
+                $thrown = $receipts && $ended ? array_shift($failures) : null;
+                array_map($this->report, $failures);
+                if ($thrown !== null) {
+                    throw $thrown;
+                }
+            }
+        }
+    }
+
+    /** Collects the receipts of deferred events. Failures have nobody to be thrown at any more: they are reported. */
+    public function collect(): void
+    {
+        array_map($this->report, $this->settle($this->deferred->collect(true)));
+    }
+
+    /** @return array{string, bool} ack, and whether another event follows */
+    private function manner(string $ack, bool $more): array
+    {
+        if ($this->together > 0) {
+            $this->receipts = $this->receipts || $ack === 'receipt';
+
+            return [$ack === 'none' ? 'none' : 'deferred', true];
+        }
+
+        // A queued broadcast ends with its one event: waiting for it here lets the queue try it again.
+        return $ack === 'deferred' && $this->job->isBroadcast() ? ['receipt', false] : [$ack, $more && $ack !== 'receipt'];
+    }
+
+    /**
+     * @param list<array{code: int, message: string, event: ?Event, fallback: ?Fallback}> $failures
+     * @return list<BroadcastException> those that nothing could be done about
+     */
+    private function settle(array $failures): array
+    {
+        $left = [];
+        foreach ($failures as ['code' => $code, 'message' => $message, 'event' => $event, 'fallback' => $fallback]) {
+            $cause = $code === 0 ? new ConnectionFailed($message, Exception::FATE_UNKNOWN) : new Refused($message, $code);
+            try {
+                if ($event === null || $fallback === null || ! in_array($code, [0, Frame::TRY_LATER], true)) {
+                    throw $cause;
+                }
+                $fallback->take($event, $cause);
+            } catch (Throwable $error) {
+                $what = $event === null ? 'an event' : $event->shown();
+                $failure = new BroadcastException("rustecho could not broadcast $what: {$error->getMessage()}", $code, $error);
+                $bytes = strlen($event->json ?? '');
+                $this->observer?->failed($event->channels ?? [], $event->name ?? '', $bytes, $failure, null);
+                $left[] = $failure;
+            }
+        }
+
+        return $left;
+    }
+}

@@ -1,0 +1,39 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Rustecho\Laravel\Delivery;
+
+use Illuminate\Contracts\Redis\Factory;
+use Rustecho\ConnectionFailed;
+use Rustecho\Exception;
+use Rustecho\Laravel\Contracts\Fallback;
+use Throwable;
+
+/**
+ * Publishes as Laravel's Redis driver does, for a sidecar that listens to Redis as well.
+ *
+ * The event's id goes along: should the sidecar have got the event by its socket after all, it is not emitted again.
+ */
+final class RedisFallback implements Fallback
+{
+    /** @param \Closure(): Factory $redis */
+    public function __construct(private readonly \Closure $redis, private readonly ?string $connection)
+    {
+    }
+
+    public function take(Event $event, Exception $cause): void
+    {
+        $about = ['event' => $event->name, 'socket' => $event->socketId, 'rustecho_id' => $event->id];
+        $message = substr(json_encode($about, JSON_THROW_ON_ERROR), 0, -1) . ",\"data\":$event->json}";
+        try {
+            $connection = ($this->redis)()->connection($this->connection);
+            foreach ($event->channels as $channel) {
+                $connection->publish($channel, $message);
+            }
+        } catch (Throwable $error) {
+            $redis = "Redis, which \"on_failure\" names, does not take it either: {$error->getMessage()}";
+            throw new ConnectionFailed("{$cause->getMessage()}; and $redis", Exception::FATE_UNKNOWN, $error);
+        }
+    }
+}

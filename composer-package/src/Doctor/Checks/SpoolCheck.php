@@ -1,0 +1,42 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Rustecho\Laravel\Doctor\Checks;
+
+use Rustecho\Laravel\Doctor\Check;
+use Rustecho\Laravel\Doctor\Finding;
+use Rustecho\Laravel\Doctor\Rights;
+use Rustecho\Laravel\Doctor\Visit;
+
+/** Where events are kept while the sidecar is away: may PHP's user write there, and does the sidecar look there? */
+final class SpoolCheck implements Check
+{
+    public function run(Visit $visit): iterable
+    {
+        if (! $visit->settings->spools()) {
+            yield Finding::good('events are not spooled: on_failure says otherwise');
+
+            return;
+        }
+        $folder = $visit->settings->spoolFolder();
+        $spool = $visit->sidecarConfig?->get('spool');
+        $theirs = is_array($spool) ? $spool['path'] ?? null : $spool;
+        $rights = Rights::of($visit);
+        $needed = Rights::WRITE | Rights::ENTER;
+        clearstatcache();
+        yield match (true) {
+            $theirs === false => Finding::problem('spool-off-there'),
+            is_string($theirs) && rtrim($theirs, '/') !== rtrim($folder, '/') => Finding::problem(
+                'spool-elsewhere',
+                ['folder' => $folder, 'theirs' => $theirs, 'file' => (string) $visit->sidecarConfig?->path],
+            ),
+            ! is_dir($folder) => Finding::problem('spool-missing', ['folder' => $folder]),
+            $rights->closedAbove($folder) !== null || ! $rights->may($needed, $folder) => Finding::problem(
+                'spool-rights',
+                ['user' => $rights->user, 'folder' => $folder, 'rights' => Rights::shown($folder)],
+            ),
+            default => Finding::good("events are kept in $folder while the sidecar is away"),
+        };
+    }
+}

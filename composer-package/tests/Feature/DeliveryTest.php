@@ -1,0 +1,305 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Rustecho\Laravel\Tests\Feature;
+
+use Illuminate\Broadcasting\BroadcastEvent;
+use Illuminate\Broadcasting\BroadcastException;
+use Illuminate\Contracts\Debug\ExceptionHandler;
+use Illuminate\Foundation\Application;
+use Illuminate\Queue\Events\JobExceptionOccurred;
+use Illuminate\Queue\Events\JobProcessed;
+use Illuminate\Queue\Events\JobProcessing;
+use Illuminate\Queue\Jobs\SyncJob;
+use PHPUnit\Framework\Attributes\DataProvider;
+use PHPUnit\Framework\TestCase;
+use Rustecho\Laravel\Rustecho;
+use Rustecho\Laravel\Tests\Support\FakePeer;
+use Rustecho\Laravel\Tests\Support\FakeSidecar;
+use Rustecho\Laravel\Tests\Support\OrderNamed;
+use Rustecho\Laravel\Tests\Support\OrderShipped;
+use Rustecho\Laravel\Tests\Support\TestApp;
+
+/** Ids that derive from jobs, receipts that are collected later, and what happens while the sidecar is away. */
+final class DeliveryTest extends TestCase
+{
+    private TestApp $files;
+    private FakeSidecar $sidecar;
+    private Application $app;
+
+    protected function setUp(): void
+    {
+        $this->sidecar = new FakeSidecar();
+        $this->files = new TestApp();
+    }
+
+    protected function tearDown(): void
+    {
+        $this->sidecar->stop();
+        $this->files->remove();
+    }
+
+    public function testABroadcastThatIsTriedAgainHasTheSameIds(): void
+    {
+        $this->start();
+        $job = $this->job('job-1', BroadcastEvent::class);
+        foreach ([1, 2] as $try) {
+            $this->app['events']->dispatch(new JobProcessing('sync', $job));
+            event(new OrderShipped(1, 'x'));
+            event(new OrderShipped(1, 'x'));
+            event(new OrderShipped(2, 'x'));
+            $this->app['events']->dispatch(new JobExceptionOccurred('sync', $job, new \RuntimeException()));
+        }
+        $this->inJob('job-2', BroadcastEvent::class, static fn () => event(new OrderShipped(1, 'x')));
+
+        $ids = array_column($this->sidecar->received('publish', 7), 'id');
+        self::assertSame(array_slice($ids, 0, 3), array_slice($ids, 3, 3), 'the second try');
+        self::assertCount(3, array_unique(array_slice($ids, 0, 3)), 'three events of one job');
+        self::assertNotContains($ids[6], array_slice($ids, 0, 6), 'another job');
+    }
+
+    public function testOtherJobsAndNoJobDrawTheirIds(): void
+    {
+        $this->start();
+        foreach ([1, 2] as $try) {
+            $this->inJob('job-1', OrderShipped::class, static fn () => event(new OrderShipped(1, 'x')));
+            event(new OrderShipped(1, 'x'));
+        }
+        $outer = $this->job('job-2', BroadcastEvent::class);
+        $this->app['events']->dispatch(new JobProcessing('database', $outer));
+        $this->inJob('job-3', OrderShipped::class, static fn () => event(new OrderShipped(1, 'x')));
+        event(new OrderShipped(1, 'x'));
+        $this->app['events']->dispatch(new JobProcessed('database', $outer));
+
+        self::assertCount(6, array_unique(array_column($this->sidecar->received('publish', 6), 'id')));
+    }
+
+    public function testDeferredFailuresAreReportedWhenTheRequestEnds(): void
+    {
+        $this->start(['ack' => 'deferred']);
+        $reported = $this->reported();
+        broadcast(new OrderShipped(1, 'x'));
+        $this->broadcast('refused');
+        event(new OrderNamed('refused'));
+        self::assertSame([], $reported->getArrayCopy());
+
+        $this->app->terminate();
+
+        self::assertCount(2, $reported);
+        $named = 'could not broadcast ' . OrderNamed::class . ' as refused on orders: ';
+        self::assertStringContainsString($named, $reported[1]->getMessage());
+        self::assertInstanceOf(BroadcastException::class, $reported[0]);
+        $says = '/could not broadcast refused on a, b, c and 1 more: .*no good/';
+        self::assertMatchesRegularExpression($says, $reported[0]->getMessage());
+        self::assertSame(6, $reported[0]->getPrevious()->getCode());
+    }
+
+    public function testDeferredFailuresAreReportedAfterEachJob(): void
+    {
+        $this->start(['ack' => 'deferred']);
+        $reported = $this->reported();
+        $this->inJob('job-1', OrderShipped::class, fn () => $this->broadcast('refused'));
+        self::assertCount(1, $reported);
+
+        Rustecho::collect();
+        self::assertCount(1, $reported, 'once');
+    }
+
+    public function testAQueuedBroadcastFailsInTimeToBeTriedAgain(): void
+    {
+        $this->start(['ack' => 'deferred']);
+        $this->expectException(BroadcastException::class);
+
+        $this->inJob('job-1', BroadcastEvent::class, fn () => $this->broadcast('refused'));
+    }
+
+    public function testEventsTogetherAreAwaitedTogether(): void
+    {
+        $this->start();
+        $result = Rustecho::together(function (): string {
+            $this->broadcast('one');
+            $this->broadcast('two');
+            usleep(30_000);
+            self::assertSame([], $this->sidecar->received('publish', 0), 'nothing is written yet');
+
+            return 'done';
+        });
+        self::assertSame('done', $result);
+        self::assertSame(['one', 'two'], array_column($this->sidecar->received('publish', 2), 'event'));
+
+        $this->expectException(BroadcastException::class);
+        $this->expectExceptionMessage('could not broadcast refused');
+        Rustecho::together(function (): void {
+            $this->broadcast('refused');
+            $this->broadcast('three');
+        });
+    }
+
+    public function testWhatIsThrownBetweenEventsIsNotHiddenByTheirFailure(): void
+    {
+        $this->start();
+        $reported = $this->reported();
+
+        try {
+            Rustecho::together(function (): void {
+                $this->broadcast('refused');
+                throw new \DomainException('the application\'s own');
+            });
+        } catch (\Throwable $error) {
+        }
+
+        self::assertInstanceOf(\DomainException::class, $error ?? null);
+        self::assertCount(1, $reported);
+        self::assertStringContainsString('could not broadcast refused', $reported[0]->getMessage());
+    }
+
+    /** @dataProvider acks */
+    #[DataProvider('acks')]
+    public function testThePolicyLogDropsTheEventAndSaysSo(string $ack): void
+    {
+        $this->boot(['on_failure' => 'log', 'ack' => $ack, 'timeout_ms' => 200]);
+
+        $this->broadcast('lost');
+        event(new OrderNamed('lost'));
+        $this->app->terminate();
+
+        self::assertMatchesRegularExpression('/ERROR: rustecho dropped lost on a, b, c and 1 more: /', $this->files->log());
+        $named = 'ERROR: rustecho dropped ' . OrderNamed::class . ' as lost on orders: ';
+        self::assertStringContainsString($named, $this->files->log());
+    }
+
+    /** @dataProvider acks */
+    #[DataProvider('acks')]
+    public function testThePolicyRedisPublishesThereWithTheSameId(string $ack): void
+    {
+        $this->sidecar->start(static fn (FakePeer $peer) => $peer->readPublish() && $peer->hang());
+        $this->boot(['on_failure' => 'redis', 'redis' => 'events', 'ack' => $ack, 'timeout_ms' => 200]);
+        $redis = new class implements \Illuminate\Contracts\Redis\Factory {
+            /** @var list<array{?string, string, string}> */
+            public array $published = [];
+            private ?string $name = null;
+
+            public function connection($name = null)
+            {
+                $this->name = $name;
+
+                return $this;
+            }
+
+            public function publish(string $channel, string $message): void
+            {
+                $this->published[] = [$this->name, $channel, $message];
+            }
+        };
+        $this->app->instance('redis', $redis);
+
+        event(new OrderShipped(1, 'größer'));
+        $this->app->terminate();
+
+        [$tried] = $this->sidecar->received('publish', 1);
+        $message = '{"event":' . json_encode(OrderShipped::class) . ',"socket":null,"rustecho_id":"' . $tried['id']
+            . '","data":{"id":1,"title":"größer"}}';
+        self::assertSame(
+            [['events', 'private-orders.1', $message], ['events', 'presence-room', $message]],
+            $redis->published,
+        );
+    }
+
+    public function testTheMessageOfBothNamesThePathWhereRedisFailsToo(): void
+    {
+        $this->boot(['on_failure' => 'redis']);
+        $this->app->bind('redis', static fn () => throw new \RuntimeException('Connection refused'));
+
+        try {
+            $this->broadcast('lost');
+            self::fail('No BroadcastException was thrown.');
+        } catch (BroadcastException $error) {
+            self::assertStringContainsString($this->sidecar->path, $error->getMessage());
+            self::assertStringContainsString('Redis, which "on_failure" names, does not', $error->getMessage());
+            self::assertStringContainsString('Connection refused. See `php artisan rustecho:doctor`.', $error->getMessage());
+        }
+    }
+
+    /** @return array<string, array{string}> */
+    public static function acks(): array
+    {
+        return ['receipt' => ['receipt'], 'deferred' => ['deferred']];
+    }
+
+    public function testThePolicyThrowThrows(): void
+    {
+        $this->boot(['on_failure' => 'throw']);
+        $this->expectException(BroadcastException::class);
+        $this->expectExceptionMessageMatches('~could not broadcast lost on a.* as user .*err(no|or) 2.*rustecho:doctor~s');
+
+        $this->broadcast('lost');
+    }
+
+    public function testWithoutASettingEventsAreSpooledAndWhatCannotBeIsThrown(): void
+    {
+        $this->boot([]);
+        $spool = dirname($this->sidecar->path) . '/spool';
+        self::assertDirectoryDoesNotExist($spool);
+        $this->expectException(BroadcastException::class);
+        $this->expectExceptionMessage('could not be spooled');
+
+        $this->broadcast('lost');
+    }
+
+    /** @param array<string, mixed> $settings */
+    private function start(array $settings = []): void
+    {
+        $this->sidecar->start(static function (FakePeer $peer): void {
+            while (($publish = $peer->readPublish()) !== null) {
+                $publish['event'] === 'refused'
+                    ? $peer->refuse($publish, 6, 'the event name is no good')
+                    : $peer->receipt($publish);
+            }
+        });
+        $this->boot($settings);
+    }
+
+    /** @param array<string, mixed> $settings */
+    private function boot(array $settings): void
+    {
+        $base = ['transport' => 'auto', 'socket' => $this->sidecar->path, 'timeout_ms' => 2_000, 'breaker_ms' => 0];
+        $this->files->configure('rustecho', $settings + $base);
+        $this->app = $this->files->boot();
+    }
+
+    private function broadcast(string $event): void
+    {
+        $this->app->make(\Illuminate\Contracts\Broadcasting\Factory::class)
+            ->connection('rustecho')->broadcast(['a', 'b', 'c', 'd'], $event, ['n' => 1]);
+    }
+
+    private function inJob(string $uuid, string $command, callable $work): void
+    {
+        $job = $this->job($uuid, $command);
+        $this->app['events']->dispatch(new JobProcessing('sync', $job));
+        $work();
+        $this->app['events']->dispatch(new JobProcessed('sync', $job));
+    }
+
+    private function job(string $uuid, string $command): SyncJob
+    {
+        $payload = json_encode(['uuid' => $uuid, 'data' => ['commandName' => $command]]);
+
+        return new SyncJob($this->app, $payload, 'sync', 'sync');
+    }
+
+    /** @return \ArrayObject<int, \Throwable> what is reported from now on */
+    private function reported(): \ArrayObject
+    {
+        $reported = new \ArrayObject();
+        $handler = $this->app->make(ExceptionHandler::class);
+        $handler->reportable(static function (\Throwable $error) use ($reported): bool {
+            $reported->append($error);
+
+            return false;
+        });
+
+        return $reported;
+    }
+}

@@ -1,0 +1,76 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Rustecho\Laravel\Tests\Feature;
+
+use Illuminate\Foundation\Application;
+use PHPUnit\Framework\TestCase;
+use Rustecho\Laravel\Tests\Support\FakePeer;
+use Rustecho\Laravel\Tests\Support\FakeSidecar;
+use Rustecho\Laravel\Tests\Support\TestApp;
+use Rustecho\Laravel\Tests\Support\TestProvider;
+
+/** A booted application, and a sidecar that accepts its events, or says why not. */
+abstract class PublishingTestCase extends TestCase
+{
+    protected TestApp $files;
+    protected FakeSidecar $sidecar;
+    protected Application $app;
+
+    protected function setUp(): void
+    {
+        $refusal = static::refusal(...);
+        $this->sidecar = (new FakeSidecar())->start(static function (FakePeer $peer) use ($refusal): void {
+            while (($publish = $peer->readPublish()) !== null) {
+                $no = $refusal($publish);
+                $no === null ? $peer->receipt($publish) : $peer->refuse($publish, ...$no);
+            }
+        });
+        $this->files = new TestApp();
+        $this->files->configure('rustecho', static::settings() + ['socket' => $this->sidecar->path, 'timeout_ms' => 5_000]);
+        $this->app = $this->files->boot(static::providers());
+    }
+
+    protected function tearDown(): void
+    {
+        $this->sidecar->stop();
+        $this->files->remove();
+    }
+
+    /** @return array<string, mixed> of the application, beside the sidecar's socket */
+    protected static function settings(): array
+    {
+        return [];
+    }
+
+    /** @return list<class-string> of the application itself */
+    protected static function providers(): array
+    {
+        return [TestProvider::class];
+    }
+
+    /**
+     * @param array<string, mixed> $publish
+     * @return array{int, string}|null code and reason; null: the event is accepted
+     */
+    protected static function refusal(array $publish): ?array
+    {
+        return null;
+    }
+
+    /** @return array<string, array{callable(): mixed, string}> what JSON cannot be, or is too much, and what is said of it */
+    protected static function unfit(): array
+    {
+        return [
+            'NAN' => [static fn (): float => NAN, 'Inf and NaN'],
+            'a recursion' => [static function (): array {
+                $list = [];
+                $list[] = &$list;
+
+                return $list;
+            }, 'ecursion'],
+            '20 MB' => [static fn (): string => str_repeat('x', 20_000_000), 'limit'],
+        ];
+    }
+}
