@@ -1,0 +1,137 @@
+// What publishing one event costs PHP, by every road, on this machine and in this run: prints the tables of docs/publishing.md.
+//
+//   node bench/publish/run.mjs          says which required ratios are missed; exits 1 only when something does not work
+//   ROUNDS=20 SUBSCRIBERS=0 node bench/publish/run.mjs
+//
+// Real parts: the built sidecar, which listens to Redis as well; redis-server; php-fpm; Laravel. The roads take turns, so that
+// whatever else the machine does falls on all of them; figures are medians.
+
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runScript } from '../../tests/support/fastcgi.mjs';
+import { startFpm } from '../../tests/support/fpm.mjs';
+import { run } from '../../tests/support/process.mjs';
+import { startRedis } from '../../tests/support/redis.mjs';
+import { APP, Sidecar } from '../../tests/support/sidecar.mjs';
+import { EXTENSION } from '../../tests/support/tools.mjs';
+
+const ROUNDS = Number(process.env.ROUNDS ?? 20);
+const CALLS = 100;
+const FIRST_REQUESTS = 15 * ROUNDS;
+const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+const php = (...args) => ['-d', `extension=${EXTENSION}`, '-d', 'memory_limit=1G', ...args];
+
+const sorted = (values) => values.toSorted((a, b) => a - b);
+const quantile = (values, q) => sorted(values)[Math.min(values.length - 1, Math.floor(values.length * q))] / 1000;
+const median = (values) => quantile(values, 0.5);
+const micros = (value) => value.toFixed(1).padStart(8);
+
+const missed = [];
+/** Prints `a / b` and whether it is as required. */
+function require(what, a, b, most) {
+  const ratio = a / b;
+  const good = ratio <= most;
+  if (!good) missed.push(what);
+  console.log(`  ${what.padEnd(46)} ${ratio.toFixed(3).padStart(7)}   at most ${most.toFixed(3)}   ${good ? 'yes' : 'NO'}`);
+}
+
+async function warm(sidecar, redis) {
+  const api = `${sidecar.url}/apps/${APP.appId}`;
+  const args = php(here('warm.php'), sidecar.socket, String(redis.port), api, APP.key, String(ROUNDS), String(CALLS));
+  const taken = JSON.parse(await run('php', args, { deadlineMs: 300_000 }));
+  const sizes = Object.keys(Object.values(taken)[0]);
+  console.log(`\nOne warm call in microseconds, median (99 %) of ${ROUNDS * CALLS}\n`);
+  console.log(`  ${'road'.padEnd(20)} ${sizes.map((size) => `${size} B`.padStart(19)).join('')}`);
+  for (const [road, bySize] of Object.entries(taken)) {
+    const cells = sizes.map((size) => `${micros(median(bySize[size]))} (${quantile(bySize[size], 0.99).toFixed(1).padStart(7)})`);
+    console.log(`  ${road.padEnd(20)} ${cells.join('  ')}`);
+  }
+  console.log('');
+  for (const size of sizes) {
+    const of = (road) => median(taken[road][size]);
+    require(`${size} B: none / phpredis`, of('extension none'), of('phpredis'), 1 / 8);
+    require(`${size} B: none / Guzzle`, of('extension none'), of('Guzzle'), 1 / 20);
+    require(`${size} B: receipt / phpredis`, of('extension receipt'), of('phpredis'), 1.2);
+    require(`${size} B: receipt / Guzzle`, of('extension receipt'), of('Guzzle'), 0.5);
+  }
+  console.log('\nParts of a call, beside phpredis: the system call alone, to a process that does nothing but read, and making sure that the data is');
+  console.log('UTF-8. No lower bound: what the former takes depends on the reader (for small data it is mostly waking one that fell asleep).\n');
+  for (const size of sizes) {
+    const looking = median(taken['looked at, refused'][size]) - median(taken['looked at, refused'][sizes[0]]);
+    const sending = median(taken['bare send(2)'][size]);
+    const ratio = ((sending + looking) / median(taken.phpredis[size])).toFixed(3).padStart(7);
+    console.log(`  ${`${size} B: (${sending.toFixed(1)} + ${looking.toFixed(1)}) / phpredis`.padEnd(46)} ${ratio}`);
+  }
+  console.log('\nWhose merit it is: the road is the Unix socket and the kept connection, which pure PHP has too\n');
+  console.log(`  ${'size, ack'.padEnd(20)} ${'phpredis'.padStart(9)} ${'pure PHP'.padStart(9)} ${'extension'.padStart(9)}   road: times  extension: times`);
+  for (const size of sizes) {
+    for (const ack of ['none', 'receipt']) {
+      const [redisTime, road, extension] = ['phpredis', `pure PHP ${ack}`, `extension ${ack}`].map((name) => median(taken[name][size]));
+      const times = `${(redisTime / road).toFixed(1).padStart(12)} ${(road / extension).toFixed(1).padStart(17)}`;
+      console.log(`  ${`${size} B, ${ack}`.padEnd(20)} ${micros(redisTime)}  ${micros(road)}  ${micros(extension)} ${times}`);
+    }
+  }
+}
+
+async function first(folder, sidecar, redis) {
+  const fpm = await startFpm(folder, { environment: {}, workers: 2, ini: { 'opcache.enable': '1' } });
+  try {
+    const roads = ['extension none', 'extension receipt', 'php none', 'php receipt', 'phpredis', 'predis', 'guzzle'];
+    const taken = new Map(roads.map((road) => [road, []]));
+    const common = {
+      socket: sidecar.socket, redis: String(redis.port), api: `${sidecar.url}/apps/${APP.appId}`, key: APP.key,
+    };
+    for (let request = -10; request < FIRST_REQUESTS; request++) {
+      for (const road of roads) {
+        const query = new URLSearchParams({ ...common, road }).toString();
+        const nanoseconds = await runScript(fpm.port, here('first.php'), query);
+        if (!/^\d+$/.test(nanoseconds)) throw new Error(`${road}: ${nanoseconds}`);
+        if (request >= 0) taken.get(road).push(Number(nanoseconds));
+      }
+    }
+    console.log(`\nThe first publish of a php-fpm request in microseconds, 200 B, median (99 %) of ${FIRST_REQUESTS}\n`);
+    for (const [road, values] of taken) {
+      console.log(`  ${road.replace('php ', 'pure PHP ').padEnd(20)} ${micros(median(values))} (${quantile(values, 0.99).toFixed(1)})`);
+    }
+    console.log('');
+    const of = (road) => median(taken.get(road));
+    require('receipt / phpredis', of('extension receipt'), of('phpredis'), 1 / 2);
+    require('receipt / Guzzle', of('extension receipt'), of('guzzle'), 1 / 10);
+  } finally {
+    await fpm.stop();
+  }
+}
+
+async function laravel(sidecar, redis) {
+  const args = php(here('laravel.php'), sidecar.socket, String(redis.port), String(ROUNDS), String(CALLS));
+  const { version, taken } = JSON.parse(await run('php', args, { deadlineMs: 300_000 }));
+  console.log(`\nWhole event() in Laravel ${version} in microseconds, median (99 %) of ${ROUNDS * CALLS}\n`);
+  for (const [driver, values] of Object.entries(taken)) {
+    console.log(`  ${driver.padEnd(20)} ${micros(median(values))} (${quantile(values, 0.99).toFixed(1)})`);
+  }
+  console.log('');
+  require('receipt / redis', median(taken['extension receipt']), median(taken.redis), 0.6);
+}
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'rustecho-bench-'));
+const undo = [() => rmSync(folder, { recursive: true, force: true })];
+try {
+  chmodSync(folder, 0o755);
+  const redis = await startRedis(folder);
+  undo.push(() => redis.stop());
+  const sidecar = await Sidecar.start(folder, {
+    database: 'redis', databaseConfig: { redis: { host: '127.0.0.1', port: redis.port } },
+    subscribers: { redis: true, http: true }, unixSocket: { path: path.join(folder, 'rustecho.sock'), mode: '0666' },
+  });
+  undo.push(() => sidecar.stop());
+  await redis.listenedTo();
+  console.log(`${os.cpus().length} processors, ${os.cpus()[0].model}; Linux ${os.release()}; nobody is subscribed`);
+  await warm(sidecar, redis);
+  await first(folder, sidecar, redis);
+  await laravel(sidecar, redis);
+  console.log(missed.length === 0 ? '\nAll ratios are as required' : `\nMissed: ${missed.join('; ')}`);
+} finally {
+  for (const step of undo.reverse()) await step();
+}
