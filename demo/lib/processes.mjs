@@ -22,7 +22,7 @@ export class Processes {
   #running = [];
   #command;
   #stopping = false;
-  /** Told once, when a service ends that nobody asked to end. */
+  /** Told how, and which, when a service ends that nobody asked to end. */
   onUnexpectedEnd = () => {};
 
   /** Runs a command to its end, its output on the terminal; throws when it fails. */
@@ -48,7 +48,7 @@ export class Processes {
       const end = (how) => {
         service.ended = how;
         resolve();
-        if (!this.#stopping) this.onUnexpectedEnd(describe(service));
+        if (!this.#stopping && !service.stopping) this.onUnexpectedEnd(describe(service), service);
       };
       child.once('error', (error) => end(error.message));
       child.once('exit', (code, signal) => end(signal ?? `exit ${code}`));
@@ -71,16 +71,20 @@ export class Processes {
   async stopAll() {
     this.#stopping = true;
     this.#command?.kill('SIGTERM');
-    for (const service of this.#running) {
-      if (service.ended) continue;
-      service.child.kill('SIGTERM');
-      const late = AbortSignal.timeout(STOP_WITHIN_MS);
-      await Promise.race([service.end, new Promise((resolve) => late.addEventListener('abort', resolve))]);
-      if (service.ended) continue;
-      console.error(`${service.name} did not stop within ${STOP_WITHIN_MS} ms and is killed`);
-      process.kill(-service.child.pid, 'SIGKILL');
-      await service.end;
-    }
+    for (const service of this.#running) await this.stop(service);
+  }
+
+  /** Stops one service; whoever does not stop in time is killed. */
+  async stop(service) {
+    if (service.ended) return;
+    service.stopping = true;
+    service.child.kill('SIGTERM');
+    const late = AbortSignal.timeout(STOP_WITHIN_MS);
+    await Promise.race([service.end, new Promise((resolve) => late.addEventListener('abort', resolve))]);
+    if (service.ended) return;
+    console.error(`${service.name} did not stop within ${STOP_WITHIN_MS} ms and is killed`);
+    process.kill(-service.child.pid, 'SIGKILL');
+    await service.end;
   }
 }
 

@@ -36,7 +36,7 @@ export async function startRedis(processes, { logs, ports }) {
   await processes.waitFor(redis, async () => readFileSync(join(logs, 'redis.log'), 'utf8').includes('Ready to accept connections'));
 }
 
-export async function startSidecar(processes, { root, target, run, logs, ports, socket, api, redis }) {
+export async function startSidecar(processes, { run, logs, ports, socket, api, redis, binary }) {
   const config = join(run, 'rustecho.json');
   writeFileSync(config, JSON.stringify({
     host: '127.0.0.1',
@@ -47,16 +47,18 @@ export async function startSidecar(processes, { root, target, run, logs, ports, 
     clients: [{ appId: api.id, key: api.key }],
     subscribers: { http: true, redis },
     ...(redis && { databaseConfig: { redis: { host: '127.0.0.1', port: ports.redis, keyPrefix: 'demo_' } } }),
+    admin: { host: '127.0.0.1', port: ports.admin },
     devMode: true,
   }, null, 2), { mode: 0o600 });
 
   const log = join(logs, 'sidecar.log');
-  const sidecar = processes.start('rustecho', join(target, 'release/rustecho'), ['start', `--config=${config}`], log, {
+  const sidecar = processes.start('rustecho', binary, ['start', `--config=${config}`], log, {
     cwd: run,
     env: withoutSettings(process.env),
   });
   await processes.waitFor(sidecar, async () => readFileSync(log, 'utf8').includes('Server ready!'));
   await processes.waitFor(sidecar, () => answers(`http://127.0.0.1:${ports.sidecar}/socket.io/?EIO=4&transport=polling`));
+  return sidecar;
 }
 
 export function startPhp(processes, { target, run, logs, fpm, socket }) {
