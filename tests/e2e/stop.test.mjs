@@ -6,11 +6,12 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import WebSocketClient from 'ws';
 import { combination, TRANSPORTS, visitors } from '../support/echo.mjs';
-import { accepts } from '../support/ports.mjs';
-import { Sidecar } from '../support/sidecar.mjs';
+import { accepts, freePort } from '../support/ports.mjs';
+import { APP, Sidecar } from '../support/sidecar.mjs';
 import { needs } from '../support/tools.mjs';
-import { until } from '../support/wait.mjs';
+import { pause, until } from '../support/wait.mjs';
 
 const PROMPT_MS = 3_000;
 
@@ -47,6 +48,49 @@ describe('The sidecar', needs('sidecar'), () => {
       const sidecar = await Sidecar.start(folder);
       t.after(() => sidecar.stop('SIGKILL'));
       assert.deepEqual(await sidecar.stop(signal), { code: 0, signal: null }, sidecar.process.output);
+    });
+  }
+
+  test('ends with status 0 within its grace period, whoever hangs on to a request', async (t) => {
+    const [graceMs, admin] = [2_000, await freePort()];
+    const sidecar = await Sidecar.start(folder, { graceMs, admin });
+    t.after(() => sidecar.stop('SIGKILL'));
+    const head = `POST /apps/${APP.appId}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${APP.key}\r\nContent-Length: 100\r\n\r\n{`;
+    const hung = [sidecar.port, admin].map((port) => net.connect(port, '127.0.0.1'));
+    t.after(() => hung.forEach((socket) => socket.destroy()));
+    for (const socket of hung) await new Promise((done) => socket.on('error', () => {}).write(head, done));
+    await pause(100); // for the request to be under way, or there is nothing to wait for
+    const began = Date.now();
+    assert.deepEqual(await sidecar.stop('SIGTERM'), { code: 0, signal: null }, sidecar.process.output);
+    const took = Date.now() - began;
+    assert.ok(took <= graceMs, `it took ${took} ms`);
+  });
+
+  for (const reusePort of [false, true]) {
+    test(`is not ready, and alive, until it has ended: the admin listener says so to load balancers (reusePort: ${reusePort})`, async (t) => {
+      const admin = await freePort();
+      const sidecar = await Sidecar.start(folder, { admin, reusePort });
+      t.after(() => sidecar.stop('SIGKILL'));
+      const ask = (what) => fetch(`http://127.0.0.1:${admin}${what}`).then((answer) => answer.status, () => 0);
+      assert.deepEqual([await ask('/ready'), await ask('/health')], [200, 200]);
+      // A second's worth of sockets, closed 20 ms apart.
+      const sockets = Array.from({ length: 50 }, () => new WebSocketClient(`${sidecar.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`));
+      await Promise.all(sockets.map((socket) => new Promise((done, fail) => {
+        socket.on('error', fail).on('message', (text) => (`${text}`.startsWith('0') ? socket.send('40') : done()));
+      })));
+      const ended = sidecar.stop('SIGTERM');
+      await until('/ready to say no', async () => await ask('/ready') === 503);
+      const open = () => sockets.filter((socket) => socket.readyState === WebSocketClient.OPEN).length;
+      const during = new Set();
+      while (open() > 0) {
+        const answers = `${await ask('/ready')} ${await ask('/health')}`;
+        // The last ones close as the process ends.
+        if (open() > 10) during.add(answers);
+        else if (open() > 0) await pause(5);
+      }
+      assert.deepEqual([...during], ['503 200']);
+      assert.deepEqual(await ended, { code: 0, signal: null }, sidecar.process.output);
+      assert.equal(await ask('/ready'), 0);
     });
   }
 

@@ -12,10 +12,10 @@ const QUIET = [
   '--disable-component-update', '--disable-sync',
 ];
 
-/** One person's browser: its own cookies, as many tabs as wanted. */
-export async function openBrowser() {
+/** One person's browser: its own cookies, as many tabs as wanted. `options` are Playwright's. */
+export async function openBrowser(options = {}) {
   const profile = mkdtempSync(path.join(os.tmpdir(), 'rustecho-chromium-'));
-  const context = await chromium.launchPersistentContext(profile, { executablePath: CHROMIUM, headless: true, args: QUIET });
+  const context = await chromium.launchPersistentContext(profile, { executablePath: CHROMIUM, headless: true, args: QUIET, ...options });
   return {
     context,
     stop: async () => {

@@ -2,6 +2,7 @@
 
 import Echo1 from 'echo1';
 import Echo2 from 'echo2';
+import Echo20 from 'echo20';
 import Echo21 from 'echo21';
 import io2 from 'sio2';
 import { io as io3 } from 'sio3';
@@ -10,7 +11,7 @@ import { createRequire } from 'node:module';
 import { until } from './wait.mjs';
 
 const require = createRequire(import.meta.url);
-const EchoOf = { echo1: Echo1.default ?? Echo1, echo2: Echo2, echo21: Echo21 };
+const EchoOf = { echo1: Echo1.default ?? Echo1, echo2: Echo2, echo20: Echo20, echo21: Echo21 };
 const clientOf = { sio2: io2, sio3: io3, sio4: io4 };
 
 /** The version npm really installed. */

@@ -7,7 +7,7 @@ import { Process } from './process.mjs';
 import { EXTENSION, PHP_FPM } from './tools.mjs';
 
 /** `environment` is what the application sees; `ini` are more settings of PHP. */
-export async function startFpm(folder, { environment, ini = {} }) {
+export async function startFpm(folder, { environment, ini = {}, workers = 4 }) {
   const port = await freePort();
   const settings = path.join(folder, 'php.d');
   mkdirSync(settings, { recursive: true });
@@ -20,7 +20,7 @@ daemonize = no
 [www]
 listen = 127.0.0.1:${port}
 pm = static
-pm.max_children = 4
+pm.max_children = ${workers}
 clear_env = no
 catch_workers_output = yes
 `);
@@ -30,5 +30,5 @@ catch_workers_output = yes
     env: { ...process.env, ...environment, PHP_INI_SCAN_DIR: `:${settings}` },
   });
   await fpm.ready('to listen', () => accepts(port));
-  return { port, stop: () => fpm.stop('SIGTERM') };
+  return { port, pid: fpm.child.pid, stop: () => fpm.stop('SIGTERM') };
 }

@@ -34,6 +34,13 @@ export function publish({ channels, event, json, id = Buffer.alloc(16, 7), flags
   ]));
 }
 
+/** An id of its own for each number. */
+export function idOf(number) {
+  const id = Buffer.alloc(16, 0x1d);
+  id.writeUInt32BE(number, 12);
+  return id;
+}
+
 /** A connection to the sidecar's Unix socket that keeps what it reads. */
 export class Publisher {
   static async connect(path) {

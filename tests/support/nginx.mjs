@@ -1,15 +1,18 @@
-// An nginx of our own: the Laravel application, the clients' files, and `/socket.io/` handed on to the sidecar.
+// An nginx of our own: the Laravel application, the clients' files, and `/socket.io/` handed on to the sidecar by the file that
+// users install.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { accepts } from './ports.mjs';
 import { Process } from './process.mjs';
+import { shipped } from './shipped.mjs';
 import { TESTS, tool } from './tools.mjs';
 
 export async function startNginx(folder, { port, fpmPort, app, sidecarPort }) {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   const own = path.join(folder, 'nginx');
   mkdirSync(own, { recursive: true });
+  writeFileSync(path.join(own, 'rustecho.conf'), shipped('nginx', sidecarPort));
   const config = path.join(own, 'nginx.conf');
   writeFileSync(config, `${process.getuid() === 0 ? 'user root;\n' : ''}daemon off;
 worker_processes 1;
@@ -21,7 +24,6 @@ http {
   client_max_body_size 64m;
 ${temporary.map((name) => `  ${name}_temp_path ${own}/${name};`).join('\n')}
   types { text/html html; text/javascript js; }
-  map $http_upgrade $connection_upgrade { default upgrade; '' close; }
   server {
     listen 127.0.0.1:${port};
     root ${app}/public;
@@ -33,15 +35,7 @@ ${temporary.map((name) => `  ${name}_temp_path ${own}/${name};`).join('\n')}
     }
     location /clients/ { alias ${TESTS}node_modules/; }
     location = /favicon.ico { return 204; }
-    location /socket.io/ {
-      proxy_pass http://127.0.0.1:${sidecarPort};
-      proxy_http_version 1.1;
-      proxy_set_header Host $http_host;
-      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-      proxy_set_header X-Forwarded-Proto $scheme;
-      proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header Connection $connection_upgrade;
-    }
+    include ${own}/rustecho.conf;
   }
 }
 `);

@@ -2,15 +2,26 @@
 
 import net from 'node:net';
 
-/** A port nobody listens on now. */
-export function freePort() {
-  return new Promise((done, fail) => {
+/** Below those that the system gives to whoever connects, so that nobody has one by accident before it is listened on; above those that browsers refuse. */
+const [FIRST, LAST] = [11_000, 32_000];
+const given = new Set();
+
+/** A port on which nobody listens, another one each time. */
+export async function freePort() {
+  for (;;) {
+    const port = FIRST + Math.floor(Math.random() * (LAST - FIRST));
+    if (!given.has(port) && await canListen(port)) {
+      given.add(port);
+      return port;
+    }
+  }
+}
+
+function canListen(port) {
+  return new Promise((done) => {
     const server = net.createServer();
-    server.once('error', fail);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => done(port));
-    });
+    server.once('error', () => done(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => done(true)));
   });
 }
 

@@ -1,5 +1,6 @@
 // A redis-server of our own, and redis-cli.
 
+import net from 'node:net';
 import { Process, run } from './process.mjs';
 import { freePort } from './ports.mjs';
 import { until } from './wait.mjs';
@@ -10,7 +11,8 @@ const LISTENERS_MS = 20_000;
 class Redis {
   async start() {
     this.server = new Process('redis-server', 'redis-server', [
-      '--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.folder, '--save', '', '--appendonly', 'no',
+      '--port', String(this.port), '--bind', this.bind ?? '127.0.0.1', '--dir', this.folder, '--save', '', '--appendonly', 'no',
+      ...(this.bind ? ['--protected-mode', 'no'] : []),
     ]);
     await this.server.ready('to answer PING', async () => (await this.cli('PING')).includes('PONG'));
     return this;
@@ -26,16 +28,34 @@ class Redis {
     return Number(await this.cli('PUBLISH', channel, message));
   }
 
+  /** A connection that publishes: `publish` as above, one after the other as PHP does. */
+  publisher() {
+    const socket = net.connect(this.port, '127.0.0.1');
+    const publish = (...args) => new Promise((resolve, reject) => {
+      const done = (act) => (value) => {
+        for (const event of ['data', 'error', 'close']) socket.removeAllListeners(event);
+        act(value);
+      };
+      socket.once('data', done((reply) => resolve(Number(String(reply).slice(1)))));
+      socket.once('error', done(reject));
+      socket.once('close', done(() => reject(new Error('Redis has closed the connection'))));
+      const parts = ['PUBLISH', ...args].map((part) => `$${Buffer.byteLength(part)}\r\n${part}\r\n`);
+      socket.write(`*${parts.length}\r\n${parts.join('')}`);
+    });
+    return { publish, end: () => socket.destroy() };
+  }
+
   /** Waits until somebody listens to patterns. */
   listenedTo() {
     return until('a listener at Redis', async () => Number(await this.cli('PUBSUB', 'NUMPAT')) > 0, LISTENERS_MS);
   }
 
-  stop() {
-    return this.server.stop();
+  stop(signal) {
+    return this.server.stop(signal);
   }
 }
 
-export async function startRedis(folder) {
-  return Object.assign(new Redis(), { folder, port: await freePort() }).start();
+/** `bind`: another address than 127.0.0.1. */
+export async function startRedis(folder, { bind } = {}) {
+  return Object.assign(new Redis(), { folder, bind, port: await freePort() }).start();
 }

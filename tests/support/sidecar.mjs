@@ -24,9 +24,10 @@ export class Sidecar {
     return (await Sidecar.configure(folder, config)).start();
   }
 
-  /** The process alone, ready or not. */
+  /** The process alone, ready or not; `enter` may begin the command, to run it somewhere else. */
   spawn(env = {}) {
-    this.process = new Process('rustecho', SIDECAR, ['start', `--config=${this.file}`], {
+    const [command, ...args] = [...(this.enter ?? []), SIDECAR, 'start', `--config=${this.file}`];
+    this.process = new Process('rustecho', command, args, {
       cwd: this.folder, env: { ...process.env, ...env },
     });
     return this.process;

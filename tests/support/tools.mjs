@@ -1,8 +1,9 @@
 // What the tests need from the machine, and what to say where it is missing.
 
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { canIsolate } from './namespaces.mjs';
 
 export const TESTS = fileURLToPath(new URL('..', import.meta.url));
 export const PROJECT = path.dirname(path.resolve(TESTS));
@@ -15,6 +16,10 @@ export const CHROMIUM = process.env.RUSTECHO_TEST_CHROMIUM ?? '/usr/bin/chromium
 export const LARAVEL = '/usr/share/php/Illuminate';
 export const PHP_FPM = onPath('php-fpm8.2', 'php-fpm', 'php-fpm8.4', 'php-fpm8.3');
 
+/** libfaketime, by which a program sees another wall clock. */
+export const FAKETIME = existsSync('/usr/lib') ? readdirSync('/usr/lib')
+  .map((folder) => `/usr/lib/${folder}/faketime/libfaketimeMT.so.1`).find(existsSync) : undefined;
+
 const BUILD = 'scripts/build.sh sidecar ext';
 const APT = 'scripts/setup.sh test';
 const NEEDS = {
@@ -22,6 +27,10 @@ const NEEDS = {
   extension: () => existsSync(EXTENSION) || `${EXTENSION} not found: ${BUILD}`,
   laravel: () => existsSync(`${LARAVEL}/autoload.php`) || `Debian's Laravel not found: ${APT}`,
   'php-fpm': () => PHP_FPM !== undefined || `php-fpm not found: ${APT}`,
+  console: () => existsSync(path.join(PROJECT, 'console/dist/app/index.html')) || `the console is not built: ${BUILD}`,
+  faketime: () => FAKETIME !== undefined || `libfaketime not found: ${APT}`,
+  namespaces: canIsolate,
+  esbuild: () => existsSync(path.join(PROJECT, 'console/node_modules/.bin/esbuild')) || `esbuild not found: ${BUILD}`,
   chromium: () => existsSync(CHROMIUM) || `${CHROMIUM} not found: scripts/setup.sh browser`,
 };
 const STACK = ['sidecar', 'extension', 'laravel', 'php', 'php-fpm', 'composer', 'nginx', 'redis-server', 'redis-cli'];

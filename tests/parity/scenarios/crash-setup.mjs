@@ -1,7 +1,7 @@
 // Set-ups in which laravel-echo-server fell or answered nothing. Absent in rustecho.
 
 import { aftermath, as } from '../support/aftermath.mjs';
-import { crashed } from '../support/runner.mjs';
+import { crashed, fallen } from '../support/runner.mjs';
 
 export default {
   title: 'crashes by set-up',
@@ -17,7 +17,7 @@ export default {
         const b = await s.client('B');
         await s.join(b, 'presence-two', as('2:Bob'));
         await a.vanish();
-        await Promise.race([first.process.exit, s.settle()]);
+        await (s.side === 'old' ? fallen({ server: first }) : s.settle());
         s.note('first server', first.ended ?? 'running');
         await b.vanish().catch(() => {});
         await aftermath(s);

@@ -91,6 +91,20 @@ export default {
       },
     },
     {
+      name: 'leak-cookie-elsewhere', grade: 'bug', title: 'a page of another site makes the visitor\'s cookie reach Laravel, and hears what it is let into',
+      fault: ({ steps }) => steps.get('cookies').length > 0,
+      async run(s) {
+        const cookies = [];
+        for (const headers of [{ Origin: 'https://evil.test' }, { Origin: 'null' }, { Referer: 'https://evil.test/page' }]) {
+          const a = await s.client('A', { headers: { ...headers, Cookie: 'session=secret' } });
+          a.subscribe('private-x');
+          await s.settle();
+          cookies.push(...s.laravel.take().flatMap((asked) => asked.headers.cookie ?? []));
+        }
+        s.note('cookies', cookies);
+      },
+    },
+    {
       name: 'leak-auth-tls', grade: 'bug', title: 'a certificate of the auth host that nobody trusts', alone: true,
       fault: ({ steps }) => steps.get('asked') > 0,
       async run(s) {

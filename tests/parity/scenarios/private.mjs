@@ -18,7 +18,7 @@ export default {
     {
       name: 'private-request', grade: 'must', title: 'the auth request: method, path, body and every header',
       async run(s) {
-        const a = await s.client('A', { headers: { Cookie: 'laravel_session=abc; XSRF-TOKEN=x%3D', 'User-Agent': 'Browser/1', Origin: 'http://app.test', Accept: 'text/x', 'X-Forwarded-For': '10.9.8.7' } });
+        const a = await s.client('A', { headers: { Cookie: 'laravel_session=abc; XSRF-TOKEN=x%3D', 'User-Agent': 'Browser/1', Origin: 'http://127.0.0.1:8000', Accept: 'text/x', 'X-Forwarded-For': '10.9.8.7' } });
         await ask(s, a, 'private-orders.1', { headers: { Authorization: 'Bearer t', 'X-CSRF-TOKEN': 'csrf' } });
         await ask(s, a, 'private-plain', { headers: {} });
       },

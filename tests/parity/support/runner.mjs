@@ -11,6 +11,8 @@ import { Redis } from './redis.mjs';
 import { Scene } from './scene.mjs';
 import { Server } from './programs.mjs';
 
+const LONGEST_FALL_MS = 10_000;
+
 export const GRADES = ['must', 'quirk', 'bug'];
 
 /** What a group of scenarios shares on one side: Redis, Laravel, and a server with the usual configuration. */
@@ -54,7 +56,14 @@ async function play(scenario, stack) {
   } catch (error) {
     outcome.error = error;
   }
+  if (scene.side === 'old' && scenario.fault === crashed) await fallen(scene);
   return Object.assign(outcome, { steps: scene.transcript(), ended: scene.server?.ended ?? null });
+}
+
+/** A process that is about to end on a busy machine is given the time for it. */
+export async function fallen({ server }) {
+  const enough = new Promise((done) => { setTimeout(done, LONGEST_FALL_MS).unref(); });
+  await Promise.race([server?.process.exit, enough]);
 }
 
 function failed(outcomes) {

@@ -1,0 +1,10 @@
+<?php
+
+return [
+    'defaults' => ['guard' => 'web', 'passwords' => 'users'],
+    'guards' => [
+        'web' => ['driver' => 'session', 'provider' => 'users'],
+    ],
+    'providers' => ['users' => ['driver' => 'listed']],
+    'passwords' => [],
+];

@@ -1,0 +1,105 @@
+// Secrets are made, not given, and are in no log; the Unix socket lets in whom it is meant for.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, lstatSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { describe, test } from 'node:test';
+import { APP, Sidecar } from '../support/sidecar.mjs';
+import { SIDECAR, needs } from '../support/tools.mjs';
+import { until } from '../support/wait.mjs';
+import { Client, sidecarFor, startLaravel } from './support.mjs';
+
+/** The exit status and output of a sidecar that does not start. */
+async function fails(t, folder, unixSocket) {
+  const sidecar = await Sidecar.configure(folder, { unixSocket });
+  const process = sidecar.spawn();
+  t.after(() => process.stop('SIGKILL'));
+  const { code } = await process.exit;
+  assert.notEqual(code, 0);
+  return process.output;
+}
+
+function folderFor(t) {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'rustecho-guard-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+describe('Secrets', needs('sidecar'), () => {
+  test('are in no log, however much is logged', async (t) => {
+    const laravel = await startLaravel(t);
+    const client = { appId: 'signed', key: 'key-9f31', secret: 'secret-77c2' };
+    const sidecar = await Sidecar.configure(folderFor(t), { authHost: laravel.url, clients: [APP, client] });
+    t.after(() => sidecar.process.stop('SIGKILL'));
+    await sidecar.spawn({ RUSTECHO_LOG: 'trace' }).ready('to be ready', () => sidecar.process.output.includes('Server ready!'));
+    const page = await Client.open(sidecar, { Cookie: 'laravel_session=cookie-51d8' });
+    t.after(() => page.close());
+    page.subscribe('private-x', { Authorization: 'Bearer token-c0de', 'X-CSRF-TOKEN': 'csrf-beef' });
+    await until('the subscription', async () => await sidecar.subscribers('private-x') === 1);
+    await fetch(`${sidecar.url}/apps/signed/channels?auth_key=key-9f31&auth_signature=nonsense`);
+    await fetch(`${sidecar.url}/apps/signed/channels?auth_key=key-wrong-9f31`);
+    const { output } = sidecar.process;
+    assert.ok(output.includes('TRACE'), 'everything is logged');
+    for (const secret of [APP.key, 'key-9f31', 'secret-77c2', 'cookie-51d8', 'token-c0de', 'csrf-beef']) {
+      assert.ok(!output.includes(secret), `${secret} is in the log`);
+    }
+  });
+
+  test('that nobody made open nothing', async (t) => {
+    const folder = folderFor(t);
+    writeFileSync(path.join(folder, 'rustecho.json'), '{}');
+    const keys = [1, 2].map(() => {
+      const { stdout } = spawnSync(SIDECAR, ['client:add'], { cwd: folder, encoding: 'utf8' });
+      return stdout.match(/key: ([0-9a-f]{32})\n/)[1];
+    });
+    assert.notEqual(keys[0], keys[1]);
+    const sidecar = await sidecarFor(t, { clients: [] });
+    for (const query of ['', '?auth_key=', '?auth_key=app-key', '?auth_key=undefined', '?auth_key=null']) {
+      for (const app of ['app-id', 'tests', 'undefined', '']) {
+        assert.ok([403, 404].includes((await fetch(`${sidecar.url}/apps/${app}/channels${query}`)).status));
+      }
+    }
+  });
+});
+
+describe('The Unix socket', needs('sidecar'), () => {
+  test('has the configured mode and group, and is no other while it is made', async (t) => {
+    const folder = folderFor(t);
+    const socket = path.join(folder, 'r.sock');
+    const group = process.getgid();
+    const sidecar = await sidecarFor(t, { unixSocket: { path: socket, mode: '0600', group: String(group) } });
+    const about = statSync(socket);
+    assert.equal(about.mode & 0o7777, 0o600);
+    assert.equal(about.gid, group);
+    await sidecar.stop();
+    assert.throws(() => statSync(socket), { code: 'ENOENT' });
+  });
+
+  test('of a living sidecar, a link, a file and an unsafe folder are respected', async (t) => {
+    const sidecar = await sidecarFor(t);
+    assert.match(await fails(t, folderFor(t), { path: sidecar.socket }), /another process is listening/);
+    const folder = folderFor(t);
+    const [file, link] = [path.join(folder, 'file'), path.join(folder, 'link')];
+    writeFileSync(file, 'precious');
+    symlinkSync(file, link);
+    for (const name of [file, link]) assert.match(await fails(t, folder, { path: name }), /is not a socket/);
+    assert.equal(readFileSync(file, 'utf8'), 'precious');
+    assert.ok(lstatSync(link).isSymbolicLink());
+    const toLive = path.join(folder, 'live');
+    symlinkSync(sidecar.socket, toLive);
+    assert.match(await fails(t, folder, { path: toLive }), /is not a socket/);
+    const open = folderFor(t);
+    chmodSync(open, 0o777);
+    assert.match(await fails(t, open, { path: path.join(open, 'r.sock') }), /sticky/);
+  });
+
+  test('lets in no user but those that are allowed', async (t) => {
+    const stranger = await sidecarFor(t, { unixSocket: { path: path.join(folderFor(t), 'r.sock'), allowedUids: [4_242_424] } });
+    const socket = net.connect(JSON.parse(readFileSync(stranger.file, 'utf8')).unixSocket.path);
+    await new Promise((done) => socket.once('close', done).on('error', () => {}));
+    await until('the log to say why', () => stranger.process.output.includes('unixSocket.allowedUids'));
+  });
+});
