@@ -84,7 +84,8 @@ uninstall_for() {
   folder=$("php-config$version" --extension-dir)
   file=$(ini "$version")
   if [ -n "$version" ] && [ -e "$file" ]; then phpdismod -v "$version" rustecho; fi
-  rm -f "$file" "$folder/rustecho.so"
+  # phpdismod remembers that the administrator does not want it: a package would then not be enabled any more.
+  rm -f "$file" "$folder/rustecho.so" "/var/lib/php/modules/$version"/*/disabled_by_*/rustecho
   say "PHP $version has no rustecho any more; the package takes its pure-PHP client. Reload php-fpm"
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing of the Debian packages that a part of the project needs.
 #
-#   scripts/setup.sh GROUP...     groups: build ext laravel demo test browser trees
+#   scripts/setup.sh GROUP...     groups: build ext laravel demo bench test browser trees deb dist
 #
 # The one list of package names is here. Costs a fraction of a second when everything is there. Services that apt would start
 # by itself (redis-server, nginx, php-fpm) are installed but not started: demo and tests run their own, on free ports.
@@ -14,7 +14,14 @@ laravel=(php-cli php-fpm php-laravel-framework composer unzip
   php-curl php-mbstring php-sqlite3 php-xml php-zip php-redis php-predis php-guzzlehttp-guzzle)
 demo=("${ext[@]}" "${laravel[@]}" nginx-light)
 # shellcheck disable=SC2034
-test=("${demo[@]}" redis-server phpunit php-mockery php-codesniffer openssl python3 supervisor shellcheck)
+bench=("${demo[@]}" redis-server)
+# shellcheck disable=SC2034
+deb=("${build[@]}" dpkg-dev xz-utils)
+# shellcheck disable=SC2034
+dist=("${build[@]}" binutils python3-venv)
+# shellcheck disable=SC2034
+test=("${demo[@]}" "${deb[@]}" "${dist[@]}" redis-server phpunit php-mockery php-codesniffer openssl python3 python3-venv supervisor shellcheck valgrind
+  iproute2 libfaketime apache2-bin docker-compose strace)
 # shellcheck disable=SC2034
 browser=(chromium fonts-inter)
 # shellcheck disable=SC2034
@@ -29,15 +36,15 @@ fail() {
 wanted=()
 for group in "$@"; do
   case $group in
-    build | ext | laravel | demo | test | browser | trees)
+    build | ext | laravel | demo | bench | test | browser | trees | deb | dist)
       declare -n packages=$group
       wanted+=("${packages[@]}")
       unset -n packages
       ;;
-    *) fail "there is no group '$group'; the groups are: build ext laravel demo test browser trees" ;;
+    *) fail "there is no group '$group'; the groups are: build ext laravel demo bench test browser trees deb dist" ;;
   esac
 done
-[ ${#wanted[@]} -gt 0 ] || fail "name at least one group: build ext laravel demo test browser trees"
+[ ${#wanted[@]} -gt 0 ] || fail "name at least one group: build ext laravel demo bench test browser trees deb dist"
 command -v dpkg-query >/dev/null || fail "this is not a Debian system; install by your own means: ${wanted[*]}"
 
 installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null || true)
