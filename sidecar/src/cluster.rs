@@ -212,12 +212,12 @@ impl Cluster {
                     }
                     Some(Some(Read::Gap(clock))) => cluster.overheard.lock().begin(clock),
                     Some(Some(Read::Begin { place, notes })) => cluster.begins(place, notes),
-                    Some(Some(Read::Doubt)) => cluster.whole(|| cluster.doubt(here.as_ref())),
+                    Some(Some(Read::Doubt)) => _ = cluster.whole(|| cluster.doubt(here.as_ref())),
                     Some(Some(Read::Lost { is_anew })) => {
                         cluster.whole(|| cluster.lost_redis(here.as_ref(), is_anew, Instant::now()));
                     }
                     Some(None) => return,
-                    None if is_behind => cluster.whole(|| cluster.hear_held(here.as_ref(), Instant::now())),
+                    None if is_behind => _ = cluster.whole(|| cluster.hear_held(here.as_ref(), Instant::now())),
                     None => is_due = true,
                 }
                 // Where one entry follows the other, too, what waits for its turn does not wait for them.
@@ -265,15 +265,17 @@ impl Cluster {
         }
     }
 
-    /// Does something after which this node has to go on hearing, whatever becomes of it. What was done by halves may have left this
-    /// node where the others are not: it does not keep to the order until the next message.
-    fn whole(&self, act: impl FnOnce()) {
+    /// Does something after which this node has to go on hearing, whatever becomes of it; whether it was done to its end. If not, it
+    /// may have left this node where the others are not: it does not keep to the order until the next message.
+    fn whole(&self, act: impl FnOnce()) -> bool {
         // What is shared here is behind locks that are let go of, and counters.
-        if catch_unwind(AssertUnwindSafe(act)).is_err() {
+        let is_done = catch_unwind(AssertUnwindSafe(act)).is_ok();
+        if !is_done {
             self.counters.cluster_panics.add();
             self.state.lock().is_out = true;
             tracing::error!("a defect: a message of the cluster was not done to its end; going on with the next");
         }
+        is_done
     }
 
     /// Waits until this node is to give an account of its members and sessions.

@@ -86,7 +86,7 @@ impl Cluster {
                 self.gaps.lock().lives(node);
                 self.wait(place, bytes, None);
             }
-            _ if !message.body.is_counted() => self.whole(|| self.hear_uncounted(here, place, message, now)),
+            _ if !message.body.is_counted() => _ = self.whole(|| self.hear_uncounted(here, place, message, now)),
             _ if upto.is_some() && last.is_some_and(|last| seq == last + 1) => {
                 self.whole(|| _ = self.hear_message(here, place, message, bytes, now));
                 self.note_taken(node, now);
@@ -136,8 +136,20 @@ impl Cluster {
     /// Notes how far a node of which something is missing has been taken.
     fn note_taken(&self, node: NodeId, now: Instant) {
         let last = self.state.lock().peers.last(node);
-        if let Some(last) = last {
-            self.gaps.lock().taken(node, last, now);
+        if let Some(last) = last
+            && self.gaps.lock().taken(node, last, now)
+        {
+            self.state.lock().peers.waits_no_longer(node);
+        }
+    }
+
+    /// Everything that was held is done: what is known to be missing behind it is asked for, and waited for in its turn.
+    pub(super) fn ask_for_the_rest(&self, now: Instant) {
+        let missing = self.state.lock().peers.wait_for_all();
+        for (of, from, upto) in missing {
+            tracing::info!(node = %of, from, upto, "more messages of another node are missing: what follows waits for them");
+            self.gaps.lock().open(of, upto, now);
+            self.outbox.say(Body::Again { of, from });
         }
     }
 
@@ -174,6 +186,7 @@ impl Cluster {
                 tracing::warn!(%node, "messages of another node are missing still; going on without them until it says them again");
             } else {
                 self.lost(node, upto + 1, "it does not answer, and no other node knows them");
+                self.state.lock().peers.waits_no_longer(node);
             }
         }
     }

@@ -32,8 +32,9 @@ pub(super) struct Gaps {
     asked_all: Option<Instant>,
     held: VecDeque<(Place, Bytes)>,
     bytes: usize,
-    /// How far the messages of each node go on from the last one that was taken, and the highest number, in what is held.
-    reach: HashMap<NodeId, (u64, u64)>,
+    /// How far the messages of each node go on from the last one that was taken, in what is held; and the lowest number that follows
+    /// what is missing there.
+    reach: HashMap<NodeId, (u64, Option<u64>)>,
     /// What is held was said before something may have been missed.
     is_doubtful: bool,
     /// The connection was lost, and the others do not know yet what was taken since.
@@ -81,14 +82,14 @@ impl Gaps {
         }
     }
 
-    /// Everything up to this number is missing of a node, and has been asked for.
+    /// Everything up to this number is missing of a node, and has been asked for; but what is held is not. What is missing behind that
+    /// is a gap of its own, once it has been taken.
     pub(super) fn open(&mut self, node: NodeId, upto: u64, now: Instant) {
+        let held = self.reach.get(&node).and_then(|(_, behind)| *behind);
+        let upto = held.map_or(upto, |held| upto.min(held - 1));
         let gap = Gap { upto, begun: now, said: now, moved: None, lives: false };
         let open = self.open.entry(node).or_insert(gap);
-        // What is held need not be said again.
-        if self.reach.get(&node).is_none_or(|(_, highest)| upto > *highest) {
-            open.upto = open.upto.max(upto);
-        }
+        open.upto = open.upto.max(upto);
     }
 
     /// The connection was lost: what comes waits until each of these has said how much there was, which they have been asked.
@@ -157,23 +158,32 @@ impl Gaps {
         }
     }
 
-    /// Everything up to this number has been taken of a node.
-    pub(super) fn taken(&mut self, node: NodeId, seq: u64, now: Instant) {
-        let Some(gap) = self.open.get_mut(&node) else { return };
+    /// Everything up to this number has been taken of a node; whether nothing of its gap is missing any more.
+    pub(super) fn taken(&mut self, node: NodeId, seq: u64, now: Instant) -> bool {
+        let Some(gap) = self.open.get_mut(&node) else { return false };
         (gap.moved, gap.said) = (Some(now), now);
-        if seq >= gap.upto {
+        let is_closed = seq >= gap.upto;
+        if is_closed {
             self.open.remove(&node);
         }
+        is_closed
     }
 
     /// Holds what comes next in the stream; false when it was one too many, and nothing is to be waited for any longer. `of`: whose
     /// message of which number it is, and the last one that was taken of that node.
     pub(super) fn hold(&mut self, place: Place, bytes: Bytes, of: Option<(NodeId, u64, u64)>) -> bool {
         if let Some((node, seq, last)) = of {
-            let (reach, highest) = self.reach.entry(node).or_insert((last, last));
+            let (reach, behind) = self.reach.entry(node).or_insert((last, None));
             *reach = (*reach).max(last);
             *reach += u64::from(seq == reach.saturating_add(1));
-            *highest = (*highest).max(seq);
+            if seq > *reach {
+                *behind = Some(behind.map_or(seq, |behind| behind.min(seq)));
+            }
+            *behind = behind.filter(|behind| *behind > *reach);
+            // It stands in the stream, and need not be said again.
+            if let (Some(behind), Some(gap)) = (*behind, self.open.get_mut(&node)) {
+                gap.upto = gap.upto.min(behind - 1);
+            }
         }
         self.bytes += bytes.len();
         self.held.push_back((place, bytes));
@@ -249,11 +259,10 @@ impl Gaps {
         due.into_iter().filter_map(|node| self.close(node)).collect()
     }
 
-    /// All gaps: too much is held.
+    /// All gaps: too much is held. Nobody had the time to answer, so whoever was asked may live.
     pub(super) fn give_up(&mut self) -> Vec<Open> {
         self.lost_at = None;
-        let all: Vec<_> = self.open.keys().copied().collect();
-        all.into_iter().filter_map(|node| self.close(node)).collect()
+        self.open.drain().map(|(node, gap)| Open { node, upto: gap.upto, lives: true }).collect()
     }
 
     fn close(&mut self, node: NodeId) -> Option<Open> {
@@ -363,7 +372,7 @@ mod tests {
         gaps.open(YOU, 9, now);
         assert_eq!(gaps.upto(YOU), Some(8));
         gaps.open(YOU, 12, now);
-        assert_eq!(gaps.upto(YOU), Some(12), "behind what is held");
+        assert_eq!(gaps.upto(YOU), Some(8), "what is missing behind the 9 comes after it");
         gaps.doubt();
         assert!(!gaps.is_to_doubt());
         gaps.give_up();
@@ -371,5 +380,20 @@ mod tests {
         assert_eq!(gaps.reach(YOU, 9), 9);
         assert!(gaps.is_to_doubt() && !gaps.is_to_doubt());
         assert!(gaps.is_to_tell() && !gaps.is_to_tell());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_behind_what_is_missing_is_held_and_not_given_up_with_it() {
+        let now = Instant::now();
+        let mut gaps = Gaps::new(LEASE);
+        gaps.open(YOU, 1_000, now);
+        gaps.asked(YOU, now);
+        gaps.hold(Place(1, 0), Bytes::new(), Some((YOU, 500, 100)));
+        assert_eq!(gaps.upto(YOU), Some(499));
+        assert!(!gaps.taken(YOU, 498, now) && gaps.taken(YOU, 499, now));
+        // Nobody had the time to answer: it may live.
+        gaps.open(YOU, 700, now);
+        gaps.asked(YOU, now);
+        assert_eq!(gaps.give_up(), [Open { node: YOU, upto: 499, lives: true }]);
     }
 }

@@ -35,6 +35,10 @@ impl Cluster {
         if is_to_doubt {
             self.doubt(here);
         }
+        let is_holding = self.gaps.lock().is_holding();
+        if !is_holding {
+            self.ask_for_the_rest(now);
+        }
     }
 
     fn hear_in_turn(&self, here: &dyn Here, place: Place, bytes: &Bytes, now: Instant) {
@@ -44,17 +48,13 @@ impl Cluster {
         let has_to_wait = Cell::new(false);
         let hear = || self.whole(|| has_to_wait.set(self.hear_message(here, place, message, bytes, now)));
         // What is done out of order has another place here than at other nodes.
-        if is_out {
-            hear();
-        } else {
-            mark::in_turn(place.entry(), hear);
-        }
+        let is_done = if is_out { hear() } else { mark::in_turn(place.entry(), hear) };
         if has_to_wait.get() {
             self.gaps.lock().hold_first(place, bytes.clone());
             self.settle(here, None);
         } else {
             *self.taken.lock() = Some(place);
-            self.settle(here, Some(place));
+            self.settle(here, Some(place).filter(|_| is_done));
         }
     }
 

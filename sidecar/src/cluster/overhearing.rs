@@ -190,7 +190,7 @@ impl Cluster {
             tokio::select! {
                 biased;
                 () = came => {}
-                () = self.turns.wait() => self.whole(|| self.hurry(here, Instant::now())),
+                () = self.turns.wait() => { self.whole(|| self.hurry(here, Instant::now())); }
                 () = tokio::time::sleep_until(until) => {
                     self.overheard.lock().was_in_vain();
                     return;
@@ -216,7 +216,7 @@ impl Cluster {
         match told {
             Told::Nothing => {}
             Told::Again(seq) => self.turns.is_ahead(seq),
-            Told::Turn(emit) if has_place => self.whole(emit),
+            Told::Turn(emit) if has_place => _ = self.whole(emit),
             Told::Turn(emit) => {
                 self.settle(here, None);
                 self.counters.cluster_unplaced.add();

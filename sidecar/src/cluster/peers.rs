@@ -198,6 +198,24 @@ impl Peers {
         true
     }
 
+    /// What was missing of a node and waited for is there: what is missing next is waited for as well.
+    pub(super) fn waits_no_longer(&mut self, node: NodeId) {
+        if let Some(peer) = self.known.get_mut(&node) {
+            peer.is_waited_for = false;
+        }
+    }
+
+    /// What is missing of whom and is not waited for: the numbers of the first and the last. It is from now on.
+    pub(super) fn wait_for_all(&mut self) -> Vec<(NodeId, u64, u64)> {
+        let behind = self.known.iter_mut().filter(|(_, peer)| peer.seq < peer.told && !peer.is_waited_for);
+        behind
+            .map(|(node, peer)| {
+                peer.is_waited_for = true;
+                (*node, peer.seq + 1, peer.told)
+            })
+            .collect()
+    }
+
     /// Whether a node is taken for alive.
     pub(super) fn knows(&self, node: NodeId) -> bool {
         self.known.contains_key(&node)

@@ -197,3 +197,17 @@ async fn who_is_silent_dies_unless_nobody_can_be_heard() {
     assert_eq!(hear(&mut peers, YOU, 2, true, start + seconds(72.0), 72000), Heard::Meet);
     assert_eq!(hear(&mut peers, YOU, 3, true, start + seconds(72.0), 72000), Heard::Take);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_missing_behind_a_gap_is_waited_for_once_the_gap_is_closed() {
+    let now = Instant::now();
+    let mut peers = Peers::new(ME, LEASE, now);
+    assert_eq!(hear(&mut peers, YOU, 5, true, now, 0), Heard::Meet);
+    assert!(peers.is_behind(YOU, 9) && peers.wait_for_all().is_empty(), "it is waited for already");
+    peers.waits_no_longer(YOU);
+    assert_eq!(peers.wait_for_all(), [(YOU, 6, 9)]);
+    assert!(peers.wait_for_all().is_empty(), "once");
+    peers.waits_no_longer(YOU);
+    assert_eq!(peers.forgotten(YOU, 10), 4);
+    assert!(peers.wait_for_all().is_empty(), "nothing is missing");
+}
