@@ -54,7 +54,7 @@ impl Cluster {
             let is_held = self.gaps.lock().reach(of, last) >= told;
             if !is_held && self.state.lock().peers.is_behind(of, told) {
                 tracing::info!(node = %of, from = last + 1, upto = told, "another node knows more: what follows waits for that");
-                self.gaps.lock().open(of, told, now);
+                self.gaps.lock().open(of, last + 1, told, now);
                 self.outbox.say(Body::Again { of, from: last + 1 });
             }
         }
@@ -148,7 +148,7 @@ impl Cluster {
         let missing = self.state.lock().peers.wait_for_all();
         for (of, from, upto) in missing {
             tracing::info!(node = %of, from, upto, "more messages of another node are missing: what follows waits for them");
-            self.gaps.lock().open(of, upto, now);
+            self.gaps.lock().open(of, from, upto, now);
             self.outbox.say(Body::Again { of, from });
         }
     }

@@ -30,15 +30,21 @@ pub(super) struct Gaps {
     unheard: HashSet<NodeId>,
     lost_at: Option<Instant>,
     asked_all: Option<Instant>,
-    held: VecDeque<(Place, Bytes)>,
+    held: VecDeque<Held>,
     bytes: usize,
-    /// How far the messages of each node go on from the last one that was taken, in what is held; and the lowest number that follows
-    /// what is missing there.
-    reach: HashMap<NodeId, (u64, Option<u64>)>,
+    /// How far the messages of each node go on from the last one that was taken, in what is held.
+    reach: HashMap<NodeId, u64>,
     /// What is held was said before something may have been missed.
     is_doubtful: bool,
     /// The connection was lost, and the others do not know yet what was taken since.
     owes_account: bool,
+}
+
+struct Held {
+    place: Place,
+    bytes: Bytes,
+    /// Whose message of which number it is, if that counts.
+    of: Option<(NodeId, u64)>,
 }
 
 struct Gap {
@@ -82,11 +88,11 @@ impl Gaps {
         }
     }
 
-    /// Everything up to this number is missing of a node, and has been asked for; but what is held is not. What is missing behind that
-    /// is a gap of its own, once it has been taken.
-    pub(super) fn open(&mut self, node: NodeId, upto: u64, now: Instant) {
-        let held = self.reach.get(&node).and_then(|(_, behind)| *behind);
-        let upto = held.map_or(upto, |held| upto.min(held - 1));
+    /// Everything between these numbers is missing of a node, and has been asked for; but what is held is not. What is missing behind
+    /// that is a gap of its own, once it has been taken.
+    pub(super) fn open(&mut self, node: NodeId, from: u64, upto: u64, now: Instant) {
+        let seqs = self.held.iter().filter_map(|held| held.of.filter(|(of, _)| *of == node)).map(|(_, seq)| seq);
+        let upto = seqs.filter(|seq| (from + 1..=upto).contains(seq)).min().map_or(upto, |held| held - 1);
         let gap = Gap { upto, begun: now, said: now, moved: None, lives: false };
         let open = self.open.entry(node).or_insert(gap);
         open.upto = open.upto.max(upto);
@@ -136,7 +142,7 @@ impl Gaps {
 
     /// How far a node's messages go on in what is held, from the last one that was taken.
     pub(super) fn reach(&self, node: NodeId, last: u64) -> u64 {
-        self.reach.get(&node).map_or(last, |(reach, _)| *reach.max(&last))
+        self.reach.get(&node).map_or(last, |reach| *reach.max(&last))
     }
 
     /// Up to where something of this node is missing.
@@ -173,27 +179,25 @@ impl Gaps {
     /// message of which number it is, and the last one that was taken of that node.
     pub(super) fn hold(&mut self, place: Place, bytes: Bytes, of: Option<(NodeId, u64, u64)>) -> bool {
         if let Some((node, seq, last)) = of {
-            let (reach, behind) = self.reach.entry(node).or_insert((last, None));
+            let reach = self.reach.entry(node).or_insert(last);
             *reach = (*reach).max(last);
             *reach += u64::from(seq == reach.saturating_add(1));
-            if seq > *reach {
-                *behind = Some(behind.map_or(seq, |behind| behind.min(seq)));
-            }
-            *behind = behind.filter(|behind| *behind > *reach);
             // It stands in the stream, and need not be said again.
-            if let (Some(behind), Some(gap)) = (*behind, self.open.get_mut(&node)) {
-                gap.upto = gap.upto.min(behind - 1);
+            if seq > last + 1
+                && let Some(gap) = self.open.get_mut(&node)
+            {
+                gap.upto = gap.upto.min(seq - 1);
             }
         }
         self.bytes += bytes.len();
-        self.held.push_back((place, bytes));
+        self.held.push_back(Held { place, bytes, of: of.map(|(node, seq, _)| (node, seq)) });
         self.bytes <= MOST_BYTES && self.held.len() <= MOST
     }
 
     /// Puts back what is the first that has to wait.
-    pub(super) fn hold_first(&mut self, place: Place, bytes: Bytes) {
+    pub(super) fn hold_first(&mut self, place: Place, bytes: Bytes, of: (NodeId, u64)) {
         self.bytes += bytes.len();
-        self.held.push_front((place, bytes));
+        self.held.push_front(Held { place, bytes, of: Some(of) });
     }
 
     /// What was held longest, once nothing is missing.
@@ -205,8 +209,8 @@ impl Gaps {
         if self.held.is_empty() {
             self.reach.clear();
         }
-        self.bytes -= next.as_ref().map_or(0, |(_, bytes)| bytes.len());
-        next
+        self.bytes -= next.as_ref().map_or(0, |held| held.bytes.len());
+        next.map(|held| (held.place, held.bytes))
     }
 
     /// Whether something waits that need not.
@@ -286,10 +290,10 @@ mod tests {
     async fn what_follows_waits_until_everything_has_been_said_again() {
         let now = Instant::now();
         let mut gaps = Gaps::new(LEASE);
-        gaps.open(YOU, 7, now);
+        gaps.open(YOU, 6, 7, now);
         let [(first, one), (second, two)] = [place(1), place(2)];
         assert!(gaps.hold(second, two, None));
-        gaps.hold_first(first, one);
+        gaps.hold_first(first, one, (YOU, 8));
         gaps.taken(YOU, 6, now);
         assert!(gaps.are_open() && !gaps.has_next() && gaps.next().is_none());
         gaps.taken(YOU, 7, now);
@@ -304,8 +308,8 @@ mod tests {
         let at = |millis| start + Duration::from_millis(millis);
         let mut gaps = Gaps::new(LEASE);
         let (dead, alive) = (NodeId(3), NodeId(4));
-        gaps.open(dead, 5, start);
-        gaps.open(alive, 6, start);
+        gaps.open(dead, 4, 5, start);
+        gaps.open(alive, 4, 6, start);
         gaps.lives(dead); // before it was asked: it may have died of it
         for node in [dead, alive] {
             gaps.asked(node, at(100));
@@ -324,7 +328,7 @@ mod tests {
     async fn a_question_that_does_not_arrive_says_nothing_of_who_is_asked() {
         let now = Instant::now();
         let mut gaps = Gaps::new(LEASE);
-        gaps.open(YOU, 5, now);
+        gaps.open(YOU, 4, 5, now);
         assert!(gaps.overdue(now + LEASE * 9 / 10).is_empty());
         assert_eq!(gaps.overdue(now + LEASE), [Open { node: YOU, upto: 5, lives: true }]);
     }
@@ -332,7 +336,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_held_has_a_bound() {
         let mut gaps = Gaps::new(LEASE);
-        gaps.open(YOU, 5, Instant::now());
+        gaps.open(YOU, 4, 5, Instant::now());
         let big = Bytes::from(vec![0; MOST_BYTES / 2]);
         assert!(gaps.hold(Place(1, 0), big.clone(), None) && gaps.hold(Place(2, 0), big.clone(), None));
         assert!(!gaps.hold(Place(3, 0), big, None));
@@ -368,10 +372,10 @@ mod tests {
             gaps.hold(Place(seq, 0), Bytes::new(), Some((YOU, seq, 5)));
         }
         assert_eq!([gaps.reach(YOU, 5), gaps.reach(NodeId(3), 2)], [7, 2]);
-        gaps.open(YOU, 8, now);
-        gaps.open(YOU, 9, now);
-        assert_eq!(gaps.upto(YOU), Some(8));
-        gaps.open(YOU, 12, now);
+        gaps.open(YOU, 8, 8, now);
+        gaps.open(YOU, 6, 9, now);
+        assert_eq!(gaps.upto(YOU), Some(8), "the 7 is held");
+        gaps.open(YOU, 8, 12, now);
         assert_eq!(gaps.upto(YOU), Some(8), "what is missing behind the 9 comes after it");
         gaps.doubt();
         assert!(!gaps.is_to_doubt());
@@ -386,14 +390,14 @@ mod tests {
     async fn what_comes_behind_what_is_missing_is_held_and_not_given_up_with_it() {
         let now = Instant::now();
         let mut gaps = Gaps::new(LEASE);
-        gaps.open(YOU, 1_000, now);
+        gaps.open(YOU, 101, 1_000, now);
         gaps.asked(YOU, now);
         gaps.hold(Place(1, 0), Bytes::new(), Some((YOU, 500, 100)));
         assert_eq!(gaps.upto(YOU), Some(499));
         assert!(!gaps.taken(YOU, 498, now) && gaps.taken(YOU, 499, now));
         // Nobody had the time to answer: it may live.
-        gaps.open(YOU, 700, now);
+        gaps.open(YOU, 501, 700, now);
         gaps.asked(YOU, now);
-        assert_eq!(gaps.give_up(), [Open { node: YOU, upto: 499, lives: true }]);
+        assert_eq!(gaps.give_up(), [Open { node: YOU, upto: 700, lives: true }]);
     }
 }

@@ -44,13 +44,13 @@ impl Cluster {
     fn hear_in_turn(&self, here: &dyn Here, place: Place, bytes: &Bytes, now: Instant) {
         let Some(message) = self.open(bytes) else { return };
         self.overheard.lock().read(place.0);
-        let is_out = self.state.lock().is_out;
+        let (is_out, of) = (self.state.lock().is_out, (message.node, message.seq));
         let has_to_wait = Cell::new(false);
         let hear = || self.whole(|| has_to_wait.set(self.hear_message(here, place, message, bytes, now)));
         // What is done out of order has another place here than at other nodes.
         let is_done = if is_out { hear() } else { mark::in_turn(place.entry(), hear) };
         if has_to_wait.get() {
-            self.gaps.lock().hold_first(place, bytes.clone());
+            self.gaps.lock().hold_first(place, bytes.clone(), of);
             self.settle(here, None);
         } else {
             *self.taken.lock() = Some(place);
@@ -106,7 +106,7 @@ impl Cluster {
                 self.outbox.say(Body::Again { of: node, from });
                 if let Some(upto) = first {
                     tracing::info!(%node, from, upto, "messages of another node are missing: what follows waits for them");
-                    self.gaps.lock().open(node, upto, now);
+                    self.gaps.lock().open(node, from, upto, now);
                 }
                 if is_counted {
                     return first.is_some();
