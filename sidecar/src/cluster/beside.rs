@@ -96,10 +96,8 @@ impl Cluster {
                     self.retelling.lock().heard(node, seq);
                 }
                 if !message.is_retold {
-                    let reach = last.map(|last| self.gaps.lock().reach(node, last));
-                    // Others may miss it while it waits here.
-                    if reach.is_some_and(|reach| seq == reach + 1) {
-                        self.retelling.lock().keep(node, seq, bytes.clone());
+                    if node != me {
+                        self.retelling.lock().keep(node, seq, bytes.clone()); // others may miss it while it waits here
                     }
                     self.wait(place, bytes, last.map(|last| (node, seq, last)));
                 }

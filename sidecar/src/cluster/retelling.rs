@@ -1,7 +1,7 @@
 //! Saying again what another node said, for nodes that have missed it: that one may not be able to any more.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque, btree_map::Entry},
     time::Duration,
 };
 
@@ -16,17 +16,16 @@ const KEPT: usize = 8 * 1024 * 1024;
 const FIRST: Duration = Duration::from_millis(200);
 /// And then so long until all others have tried, one after the other as chance has it.
 const TURNS: Duration = Duration::from_millis(200);
-/// Nodes that are spoken for at a time, and of which is remembered what was kept last.
+/// Nodes that are spoken for at a time.
 const MOST: usize = 64;
-const MOST_NODES: usize = 1024;
 
 /// What was heard of the other nodes.
 #[derive(Default)]
 pub(super) struct Retelling {
-    kept: VecDeque<(NodeId, u64, Bytes)>,
+    kept: HashMap<NodeId, BTreeMap<u64, Bytes>>,
+    /// In the order in which it was heard.
+    order: VecDeque<(NodeId, u64)>,
     bytes: usize,
-    /// The last number that was kept of each node.
-    last: HashMap<NodeId, u64>,
     due: Vec<Due>,
 }
 
@@ -39,18 +38,21 @@ struct Due {
 impl Retelling {
     /// A message of another node is there: its number, and how it stands in the stream. Once more says nothing.
     pub(super) fn keep(&mut self, node: NodeId, seq: u64, bytes: Bytes) {
-        if self.last.get(&node).is_some_and(|last| seq <= *last) {
-            return;
-        }
-        if self.last.len() >= MOST_NODES {
-            self.last.clear();
-        }
-        self.last.insert(node, seq);
+        let Entry::Vacant(place) = self.kept.entry(node).or_default().entry(seq) else { return };
         self.bytes += bytes.len();
-        self.kept.push_back((node, seq, bytes));
+        place.insert(bytes);
+        self.order.push_back((node, seq));
         while self.bytes > KEPT {
-            let Some((_, _, bytes)) = self.kept.pop_front() else { break };
-            self.bytes -= bytes.len();
+            let Some((node, seq)) = self.order.pop_front() else { break };
+            self.drop(node, seq);
+        }
+    }
+
+    fn drop(&mut self, node: NodeId, seq: u64) {
+        let Some(kept) = self.kept.get_mut(&node) else { return };
+        self.bytes -= kept.remove(&seq).map_or(0, |bytes| bytes.len());
+        if kept.is_empty() {
+            self.kept.remove(&node);
         }
     }
 
@@ -74,17 +76,15 @@ impl Retelling {
         self.due.iter().map(|due| due.at).min()
     }
 
-    /// What is to be said now: everything that a node said from the number on that is missing, if nothing of it is missing here.
+    /// What is to be said now: everything that a node said from the number on that is missing, up to what is missing here.
     pub(super) fn tell(&mut self, now: Instant) -> Vec<Bytes> {
         let due = self.due.extract_if(.., |due| due.at <= now);
         let mut all = Vec::new();
-        for Due { of, mut from, .. } in due {
-            for (_, seq, bytes) in self.kept.iter().filter(|(node, ..)| *node == of) {
-                if *seq == from {
-                    from += 1;
-                    all.push(bytes.clone());
-                }
-            }
+        for Due { of, from, .. } in due {
+            let kept = self.kept.get(&of).map(|kept| kept.range(from..)).into_iter().flatten();
+            all.extend(
+                kept.zip(from..).take_while(|((seq, _), next)| *seq == next).map(|((_, bytes), _)| bytes.clone()),
+            );
         }
         all
     }
@@ -142,6 +142,11 @@ mod tests {
         assert_eq!(told(&mut retelling, now), ["2"]);
         retelling.asked(YOU, 3, false, 0.0, now);
         assert!(told(&mut retelling, now).is_empty());
+        retelling.asked(YOU, 4, false, 0.0, now);
+        assert_eq!(told(&mut retelling, now), ["4"], "who misses the third here may be told the fourth");
+        retelling.keep(YOU, 3, "3".into());
+        retelling.asked(YOU, 1, false, 0.0, now);
+        assert_eq!(told(&mut retelling, now), ["1", "2", "3", "4"]);
     }
 
     #[test]
@@ -150,6 +155,8 @@ mod tests {
         for seq in 0..10 {
             retelling.keep(YOU, seq, vec![0; KEPT / 4].into());
         }
-        assert_eq!((retelling.kept.len(), retelling.bytes), (4, KEPT));
+        assert_eq!((retelling.kept[&YOU].len(), retelling.order.len(), retelling.bytes), (4, 4, KEPT));
+        retelling.keep(NodeId(3), 1, vec![0; KEPT].into());
+        assert_eq!((retelling.kept.len(), retelling.bytes), (1, KEPT));
     }
 }
