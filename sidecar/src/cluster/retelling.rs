@@ -66,9 +66,10 @@ impl Retelling {
         }
     }
 
-    /// A message of a node was heard, perhaps once more: somebody says it again.
+    /// A message of a node was heard, perhaps once more: somebody says it again, and what follows. One before it says nothing: who says
+    /// that may miss this one, too.
     pub(super) fn heard(&mut self, node: NodeId, seq: u64) {
-        self.due.retain(|due| due.of != node || due.from < seq);
+        self.due.retain(|due| due.of != node || due.from != seq);
     }
 
     /// When something is to be said next.
@@ -128,8 +129,10 @@ mod tests {
         let now = Instant::now();
         let mut retelling = knowing(1..5);
         retelling.asked(YOU, 3, true, 0.0, now);
-        retelling.heard(YOU, 4);
-        assert_eq!(retelling.due(), Some(now + FIRST), "that says nothing of the third");
+        for seq in [2, 4] {
+            retelling.heard(YOU, seq);
+            assert_eq!(retelling.due(), Some(now + FIRST), "that says nothing of the third");
+        }
         retelling.heard(YOU, 3);
         assert_eq!(retelling.due(), None);
     }
