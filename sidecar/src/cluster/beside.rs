@@ -58,10 +58,10 @@ impl Cluster {
                 self.outbox.say(Body::Again { of, from: last + 1 });
             }
         }
-        self.gaps.lock().told(node);
+        let mut gaps = self.gaps.lock();
+        gaps.told(node);
         if asks {
-            self.say_known(false);
-            self.outbox.say(Body::Beat); // whose number says that nothing is missing
+            gaps.wants_answer(now);
         }
     }
 
@@ -169,9 +169,13 @@ impl Cluster {
         }
         let overdue = self.gaps.lock().overdue(now);
         self.end(overdue);
+        let is_to_answer = self.gaps.lock().is_to_answer();
         let is_to_tell = self.gaps.lock().is_to_tell();
-        if is_to_tell {
+        if is_to_answer || is_to_tell {
             self.say_known(false);
+        }
+        if is_to_answer {
+            self.outbox.say(Body::Beat); // whose number says that nothing is missing
         }
         let told = self.retelling.lock().tell(now);
         self.outbox.retell(&told);

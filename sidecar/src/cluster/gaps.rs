@@ -38,6 +38,8 @@ pub(super) struct Gaps {
     is_doubtful: bool,
     /// The connection was lost, and the others do not know yet what was taken since.
     owes_account: bool,
+    /// Since when others want to know what was taken.
+    owes_answer: Option<Instant>,
 }
 
 struct Held {
@@ -85,6 +87,7 @@ impl Gaps {
             reach: HashMap::new(),
             is_doubtful: false,
             owes_account: false,
+            owes_answer: None,
         }
     }
 
@@ -105,6 +108,16 @@ impl Gaps {
         self.asked_all = self.lost_at;
         self.is_doubtful |= !self.held.is_empty();
         self.owes_account = true;
+    }
+
+    /// Another node wants to know what was taken. All who ask at a time are answered at once: everybody hears it.
+    pub(super) fn wants_answer(&mut self, now: Instant) {
+        self.owes_answer.get_or_insert(now);
+    }
+
+    /// Whether others want to know, once.
+    pub(super) fn is_to_answer(&mut self) -> bool {
+        self.owes_answer.take().is_some()
     }
 
     /// A node has said how much there was.
@@ -222,7 +235,7 @@ impl Gaps {
     pub(super) fn due(&self) -> Option<Instant> {
         let gaps = self.open.values().map(|gap| self.end(gap).min(gap.said + ASK_AGAIN));
         let lost = self.lost_at.map(|at| (at + self.patience).min(self.asked_all.unwrap_or(at) + ASK_AGAIN));
-        gaps.chain(lost).min()
+        gaps.chain(lost).chain(self.owes_answer).min()
     }
 
     /// Whether all are to be asked again how much there was; if so, that is done.
@@ -384,6 +397,10 @@ mod tests {
         assert_eq!(gaps.reach(YOU, 9), 9);
         assert!(gaps.is_to_doubt() && !gaps.is_to_doubt());
         assert!(gaps.is_to_tell() && !gaps.is_to_tell());
+        gaps.wants_answer(now);
+        gaps.wants_answer(now + ANSWER);
+        assert_eq!(gaps.due(), Some(now));
+        assert!(gaps.is_to_answer() && !gaps.is_to_answer());
     }
 
     #[tokio::test(start_paused = true)]

@@ -183,6 +183,7 @@ impl World {
             for at in 0..self.nodes.len() {
                 self.read(at, usize::MAX);
                 let node = &self.nodes[at];
+                node.cluster.mind_gaps(Instant::now());
                 if tokio::time::timeout(Duration::ZERO, node.cluster.asked.notified()).await.is_ok()
                     && !node.cluster.give_account(&node.local)
                 {

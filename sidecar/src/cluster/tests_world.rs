@@ -252,6 +252,7 @@ impl World {
                 }
                 for at in 0..self.nodes.len() {
                     self.read(at, usize::MAX);
+                    self.nodes[at].cluster.mind_gaps(self.now);
                     self.answer(at).await;
                 }
             }
