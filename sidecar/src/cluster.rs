@@ -13,10 +13,7 @@ use std::{
     collections::{HashMap, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, AtomicUsize},
-    },
+    sync::{Arc, Weak, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -92,8 +89,8 @@ pub struct Cluster {
     place: Arc<Mutex<Option<Place>>>,
     /// The place of the last entry that was taken: others may have been read and wait.
     taken: Mutex<Option<Place>>,
-    /// Sessions of other nodes that are to come here and have not been decided about.
-    claims: AtomicUsize,
+    /// Shared with each session of another node that is to come here and has not been decided about.
+    claims: Arc<()>,
     /// How far this node has come in the common order; none while it does not keep to it.
     reached: watch::Sender<Option<Mark>>,
     state: Mutex<State>,
@@ -158,7 +155,7 @@ impl Cluster {
             counters,
             place: Arc::default(),
             taken: Mutex::default(),
-            claims: AtomicUsize::new(0),
+            claims: Arc::default(),
             reached: watch::Sender::default(),
             state,
             gaps,
@@ -247,21 +244,30 @@ impl Cluster {
         let mut ticks = interval(self.config.lease / BEATS);
         loop {
             ticks.tick().await;
-            {
-                let mut state = self.state.lock();
-                if matches!(state.echo, Echo::Heard(_)) {
-                    state.echo = Echo::Said(Instant::now());
-                }
-            }
-            self.outbox.say(Body::Beat);
+            self.say_alive(Instant::now());
             if here.strong_count() == 0 {
                 return;
             }
-            // Everybody does it when it is heard, in the same turn.
-            let silent = self.state.lock().peers.silent(Instant::now());
-            for node in silent {
-                self.outbox.say(Body::Bury { of: node });
+        }
+    }
+
+    /// Says that this node lives, and who does not.
+    fn say_alive(&self, now: Instant) {
+        let (some_may_die, dead) = {
+            let mut state = self.state.lock();
+            if matches!(state.echo, Echo::Heard(_)) {
+                state.echo = Echo::Said(now);
             }
+            (state.peers.some_may_die(now), state.peers.silent(now))
+        };
+        self.outbox.say(Body::Beat);
+        // Who dies soon may have said what some have not heard: by its end they will have.
+        if some_may_die {
+            self.say_known(false);
+        }
+        // Everybody does it when it is heard, in the same turn.
+        for of in dead {
+            self.outbox.say(Body::Bury { of });
         }
     }
 

@@ -34,7 +34,7 @@ impl Cluster {
     }
 
     /// Says how much this node has of the others, what it holds included.
-    fn say_known(&self, asks: bool) {
+    pub(super) fn say_known(&self, asks: bool) {
         let (mut taken, buried) = {
             let state = self.state.lock();
             (state.peers.taken(), state.peers.buried())
@@ -48,11 +48,14 @@ impl Cluster {
     }
 
     /// Another node says how much it knows: what is more than is known here has been lost on the way.
-    pub(super) fn hear_known(&self, node: NodeId, taken: &[(NodeId, u64)], asks: bool, now: Instant) {
+    pub(super) fn hear_known(&self, here: &dyn Here, node: NodeId, taken: &[(NodeId, u64)], asks: bool, now: Instant) {
         for &(of, told) in taken {
             let Some(last) = self.state.lock().peers.last(of) else { continue };
-            let is_held = self.gaps.lock().reach(of, last) >= told;
-            if !is_held && self.state.lock().peers.is_behind(of, told) {
+            if self.gaps.lock().reach(of, last) >= told {
+                continue;
+            }
+            let last = self.fill(here, of, last, now);
+            if self.state.lock().peers.is_behind(of, told) {
                 tracing::info!(node = %of, from = last + 1, upto = told, "another node knows more: what follows waits for that");
                 self.gaps.lock().open(of, last + 1, told, now);
                 self.outbox.say(Body::Again { of, from: last + 1 });
@@ -139,6 +142,21 @@ impl Cluster {
         {
             self.state.lock().peers.waits_no_longer(node);
         }
+    }
+
+    /// Takes what is held of a node and follows its message `last`, the last that was taken: that is not missing. The number of the
+    /// last one now.
+    pub(super) fn fill(&self, here: &dyn Here, node: NodeId, last: u64, now: Instant) -> u64 {
+        let held = self.gaps.lock().pull(node, last + 1);
+        for (place, bytes) in &held {
+            if let Some(message) = self.open(bytes) {
+                self.whole(|| _ = self.hear_message(here, *place, message, bytes, now));
+            }
+        }
+        if !held.is_empty() {
+            self.note_taken(node, now);
+        }
+        last + held.len() as u64
     }
 
     /// Everything that was held is done: what is known to be missing behind it is asked for, and waited for in its turn.

@@ -2,7 +2,7 @@
 //! and nothing that stands in the stream is lost with a node that can say nothing again. A pure state machine.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     time::Duration,
 };
 
@@ -226,6 +226,24 @@ impl Gaps {
         next.map(|held| (held.place, held.bytes))
     }
 
+    /// Takes out of what is held what a node said from this number on, in order, up to the first that is not held.
+    pub(super) fn pull(&mut self, node: NodeId, from: u64) -> Vec<(Place, Bytes)> {
+        let seq_of = |held: &Held| held.of.filter(|(of, seq)| *of == node && *seq >= from).map(|(_, seq)| seq);
+        let seqs: BTreeSet<u64> = self.held.iter().filter_map(seq_of).collect();
+        let run = from..from + seqs.into_iter().zip(from..).take_while(|(seq, next)| seq == next).count() as u64;
+        if run.is_empty() {
+            return Vec::new();
+        }
+        let mut pulled = BTreeMap::new();
+        self.held.retain(|held| {
+            let Some(seq) = seq_of(held).filter(|seq| run.contains(seq)) else { return true };
+            self.bytes -= held.bytes.len();
+            pulled.entry(seq).or_insert_with(|| (held.place, held.bytes.clone()));
+            false
+        });
+        pulled.into_values().collect()
+    }
+
     /// Whether something waits that need not.
     pub(super) fn has_next(&self) -> bool {
         !self.are_open() && !self.held.is_empty()
@@ -416,5 +434,21 @@ mod tests {
         gaps.open(YOU, 501, 700, now);
         gaps.asked(YOU, now);
         assert_eq!(gaps.give_up(), [Open { node: YOU, upto: 700, lives: true }]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_held_can_be_taken_before_its_turn() {
+        let mut gaps = Gaps::new(LEASE);
+        gaps.open(YOU, 1, 5, Instant::now());
+        for (at, seq) in [9, 7, 6, 7, 10].into_iter().enumerate() {
+            gaps.hold(Place(at as u64, 0), Bytes::from(seq.to_string()), Some((YOU, seq, 0)));
+        }
+        gaps.hold(Place(5, 0), Bytes::from_static(b"another"), Some((NodeId(3), 6, 5)));
+        assert_eq!(gaps.pull(YOU, 5), []);
+        assert_eq!(gaps.pull(YOU, 6), [(Place(2, 0), Bytes::from("6")), (Place(1, 0), Bytes::from("7"))]);
+        assert_eq!(gaps.pull(YOU, 8), []);
+        gaps.give_up();
+        let left: Vec<_> = std::iter::from_fn(|| gaps.next()).map(|(place, _)| place.0).collect();
+        assert_eq!((left, gaps.bytes), (vec![0, 4, 5], 0));
     }
 }

@@ -44,6 +44,14 @@ impl Cluster {
     fn hear_in_turn(&self, here: &dyn Here, place: Place, bytes: &Bytes, now: Instant) {
         let Some(message) = self.open(bytes) else { return };
         self.overheard.lock().read(place.0);
+        let last = self.state.lock().peers.last(message.node);
+        if let Some(last) = last
+            && message.body.is_counted()
+            && !message.is_retold
+            && message.seq > last + 1
+        {
+            self.fill(here, message.node, last, now);
+        }
         let (is_out, of) = (self.state.lock().is_out, (message.node, message.seq));
         let has_to_wait = Cell::new(false);
         let hear = || self.whole(|| has_to_wait.set(self.hear_message(here, place, message, bytes, now)));
@@ -133,6 +141,12 @@ impl Cluster {
             let mut state = self.state.lock();
             if let Echo::Said(at) = state.echo {
                 state.echo = Echo::Heard(now.saturating_duration_since(at));
+            }
+            drop(state);
+            // What was said before this and has not come back Redis has lost, perhaps after all others have read it.
+            let heard = self.turns.heard();
+            if message.seq > heard && !self.gaps.lock().is_holding() {
+                self.outbox.say_again(heard + 1);
             }
         }
         if !message.body.is_counted() {
@@ -270,7 +284,7 @@ impl Cluster {
                 self.retelling.lock().asked(of, from, lives, rand::random(), now);
             }
             Body::Forgotten { next } => self.lost(node, next, "it kept them no longer"),
-            Body::Known { taken, asks } => self.hear_known(node, &taken, asks, now),
+            Body::Known { taken, asks } => self.hear_known(here, node, &taken, asks, now),
             Body::Count { question, prefix } => {
                 let (sockets, channels) = here.count(prefix.as_deref());
                 self.outbox.say(Body::Counted { to: node, question, sockets, channels });

@@ -11,8 +11,8 @@ use crate::channel::ChannelName;
 pub struct Left {
     /// How far it has read the stream.
     pub place: Place,
-    /// Its name: the next one has another.
-    pub node: NodeId,
+    /// Its names, the last one last: the next one has another.
+    pub names: Vec<NodeId>,
     /// The numbers of the last messages it took of the others.
     pub taken: Vec<(NodeId, u64)>,
     /// And of those that it had taken for dead: they may only have been cut off, and come back.
@@ -44,7 +44,7 @@ impl Cluster {
         self.overheard.lock().resume(left.place.0, &left.noted, Instant::now());
         let mut state = self.state.lock();
         state.is_out = true;
-        state.peers.resume(left.node, left.taken.clone(), Instant::now(), left.place.0);
+        state.peers.resume(&left.names, left.taken.clone(), Instant::now(), left.place.0);
         state.peers.remember_buried(&left.buried);
         for member in &left.members {
             if let Ok(channel) = ChannelName::parse(&member.channel, self.max_name) {
@@ -61,6 +61,6 @@ impl Cluster {
         let noted = self.overheard.lock().leaves();
         let state = self.state.lock();
         let (taken, buried) = (state.peers.taken(), state.peers.buried());
-        Some(Left { place, node: self.outbox.node(), taken, buried, noted, members: Vec::new() })
+        Some(Left { place, names: state.peers.names(), taken, buried, noted, members: Vec::new() })
     }
 }

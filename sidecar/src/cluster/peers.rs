@@ -14,14 +14,16 @@ use super::message::NodeId;
 
 /// After this long without the missing message it is asked for again.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
+/// Names of this node that are remembered: what it said under one of them is read by the next one, or the one after it.
+const FORMER: usize = 8;
 /// Dead nodes that are remembered.
 const BURIED: usize = 1024;
 
 /// The other nodes, as this one knows them.
 pub(super) struct Peers {
     me: NodeId,
-    /// What this node was called before it was stopped and started: it has done what it said then.
-    former: Option<NodeId>,
+    /// What this node was called before it was stopped and started, each time: it has done what it said then.
+    former: Vec<NodeId>,
     lease: Duration,
     known: HashMap<NodeId, Peer>,
     /// The number of the last message that was taken of nodes that were taken for dead: they may only have been cut off.
@@ -98,7 +100,7 @@ impl Peers {
     pub(super) fn new(me: NodeId, lease: Duration, now: Instant) -> Self {
         Self {
             me,
-            former: None,
+            former: Vec::new(),
             lease,
             known: HashMap::new(),
             buried: HashMap::new(),
@@ -128,7 +130,7 @@ impl Peers {
             self.knows_all |= now - self.hearing_since > self.lease;
             return Heard::Leave;
         }
-        if self.former == Some(node) {
+        if self.former.contains(&node) {
             return Heard::Leave;
         }
         if is_retold {
@@ -232,13 +234,22 @@ impl Peers {
 
     /// The nodes whose lease has run out.
     pub(super) fn silent(&self, now: Instant) -> Vec<NodeId> {
+        self.silent_for(self.lease, now)
+    }
+
+    /// Whether the lease of some node may soon run out.
+    pub(super) fn some_may_die(&self, now: Instant) -> bool {
+        !self.silent_for(self.lease * 3 / 5, now).is_empty()
+    }
+
+    fn silent_for(&self, time: Duration, now: Instant) -> Vec<NodeId> {
         if !self.is_hearing(now) {
             return Vec::new();
         }
         // By both clocks: a node that reads late takes nobody for dead, nor does one whose Redis has its clock set forward.
         let silent = |peer: &Peer| {
-            now - peer.heard.max(self.hearing_since) > self.lease
-                && u128::from(self.clock.saturating_sub(peer.said)) > self.lease.as_millis()
+            now - peer.heard.max(self.hearing_since) > time
+                && u128::from(self.clock.saturating_sub(peer.said)) > time.as_millis()
         };
         self.known.iter().filter(|(_, peer)| silent(peer)).map(|(node, _)| *node).collect()
     }
@@ -280,8 +291,8 @@ impl Peers {
 
     /// Goes on where the sidecar before this one stopped,
     /// in the stream's time at `said`. Nobody is dead for that; whoever is silent now as well is found out in its lease.
-    pub(super) fn resume(&mut self, former: NodeId, taken: Vec<(NodeId, u64)>, now: Instant, said: u64) {
-        self.former = Some(former);
+    pub(super) fn resume(&mut self, former: &[NodeId], taken: Vec<(NodeId, u64)>, now: Instant, said: u64) {
+        self.former = former.to_vec();
         self.knows_all = true;
         self.begun = Some(said);
         for (node, seq) in taken {
@@ -289,9 +300,14 @@ impl Peers {
         }
     }
 
+    /// What this node is called and was called, for the sidecar that comes next: the last few.
+    pub(super) fn names(&self) -> Vec<NodeId> {
+        self.former.iter().rev().take(FORMER - 1).rev().copied().chain([self.me]).collect()
+    }
+
     /// Whether that is what this node was called before it was stopped and started.
     pub(super) fn is_former(&self, node: NodeId) -> bool {
-        self.former == Some(node)
+        self.former.contains(&node)
     }
 
     /// Messages may have been missed: nothing is sure before every node has said how many there were.

@@ -79,11 +79,14 @@ async fn after_a_restart_the_others_are_known_as_far_as_they_were_taken_and_die_
     let start = Instant::now();
     let (former, gone) = (NodeId(7), NodeId(8));
     let mut peers = Peers::new(ME, LEASE, start);
-    peers.resume(former, vec![(YOU, 5), (gone, 2)], start, 1_000);
+    peers.resume(&[NodeId(6), former], vec![(YOU, 5), (gone, 2)], start, 1_000);
     assert_eq!(hear(&mut peers, YOU, 5, true, start, 1_000), Heard::Leave);
     assert_eq!(hear(&mut peers, YOU, 7, true, start, 1_000), Heard::Ask(6, Some(6)));
     assert_eq!(hear(&mut peers, YOU, 6, true, start, 1_000), Heard::Meet);
-    assert_eq!(hear(&mut peers, former, 9, true, start, 1_000), Heard::Leave, "this node has done it");
+    for former in [former, NodeId(6)] {
+        assert_eq!(hear(&mut peers, former, 9, true, start, 1_000), Heard::Leave, "this node has done it");
+    }
+    assert_eq!(peers.names(), [NodeId(6), former, ME]);
     assert_eq!(hear(&mut peers, NodeId(9), 3, true, start, 1_000), Heard::Ask(1, Some(2)), "it has started since");
     for second in 1..=11 {
         let (now, said) = (start + seconds(f64::from(second)), 1_000 + 1_000 * u64::from(second as u32));
@@ -102,7 +105,7 @@ async fn after_a_restart_who_was_taken_for_dead_and_comes_back_repeats_nothing()
     hear(&mut before, YOU, 7, true, now, 0);
     before.bury(YOU);
     let mut after = Peers::new(NodeId(9), LEASE, now);
-    after.resume(ME, before.taken(), now, 0);
+    after.resume(&before.names(), before.taken(), now, 0);
     after.remember_buried(&before.buried());
     assert_eq!(after.others(), [], "it is still dead");
     assert_eq!(hear(&mut after, YOU, 7, true, now, 0), Heard::Leave);

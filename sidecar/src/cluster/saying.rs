@@ -1,6 +1,6 @@
 //! What this node tells the others, and does in its turn.
 
-use std::{borrow::Cow, sync::atomic::Ordering::Relaxed};
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use serde_json::{Map, Value, value::RawValue};
@@ -93,13 +93,12 @@ impl Cluster {
 
     /// A session of another node is to be one of this node: `take` brings it here.
     pub fn claim(&self, session: Session, take: impl FnOnce(Option<Place>) + Send + 'static) {
-        self.claims.fetch_add(1, Relaxed);
+        let undecided = self.claims.clone();
+        let take = move |place| {
+            let _undecided = undecided; // until it is done, or has panicked
+            take(place);
+        };
         self.turns.take(None, act(take), || self.outbox.say(Body::Session(Box::new(session))));
-    }
-
-    /// A claim has been decided.
-    pub fn claimed(&self) {
-        self.claims.fetch_sub(1, Relaxed);
     }
 
     /// Tells all members and sessions of this node; false when a claim has to be decided first. Nothing is done meanwhile; what has
@@ -107,7 +106,7 @@ impl Cluster {
     pub(super) fn give_account(&self, here: &dyn Here) -> bool {
         let begun = self.turns.with_effects(|effects| {
             let channels: Vec<_> = effects.map(|effect| effect.channel.clone()).collect();
-            (self.claims.load(Relaxed) == 0).then(|| (self.outbox.last() + 1, channels))
+            (Arc::strong_count(&self.claims) == 1).then(|| (self.outbox.last() + 1, channels))
         });
         let Some((since, mut channels)) = begun else { return false };
         channels.extend(here.member_channels());

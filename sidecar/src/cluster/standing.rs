@@ -82,6 +82,9 @@ impl Cluster {
         while self.outbox.backlog().0 > 0 && is_worth_it() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        // Whoever waits for its turn has it soon, or needs none.
+        let done = self.turns.until_done(self.outbox.last());
+        let _ = tokio::time::timeout(self.config.wait * 8 / 5, done).await;
         let patience = Instant::now() + self.config.wait;
         while !self.overheard.lock().is_empty() && Instant::now() < patience {
             tokio::time::sleep(Duration::from_millis(1)).await;

@@ -10,6 +10,8 @@ use serde_json::value::RawValue;
 use super::{message::Message, *};
 use world::{DEFECT, World, publish};
 
+#[path = "held_tests.rs"]
+mod held;
 #[path = "recovery_tests.rs"]
 mod recovery;
 #[path = "tests_world.rs"]

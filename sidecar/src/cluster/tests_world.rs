@@ -127,7 +127,7 @@ pub(super) struct Node {
 }
 
 impl Node {
-    fn hear_held(&self, now: Instant) {
+    pub(super) fn hear_held(&self, now: Instant) {
         while self.cluster.gaps.lock().has_next() {
             self.cluster.hear_held(self.stage.as_ref(), now);
         }

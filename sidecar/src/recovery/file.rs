@@ -1,7 +1,7 @@
 //! The file that carries sessions and events from a sidecar that stops to the one that starts.
 //!
 //! ```text
-//! rustecho recovery 4 LF  |  SHA-256 of the rest, 32 bytes  |  a Snapshot, in postcard's format
+//! rustecho recovery 5 LF  |  SHA-256 of the rest, 32 bytes  |  a Snapshot, in postcard's format
 //! ```
 //!
 //! It is written whole or not at all, readable by its owner alone, and read once: whoever reads it removes it, so that it can
@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use super::{Epoch, Moment, PidHash, Trace};
 use crate::cluster::Left;
 
-const MAGIC: &[u8] = b"rustecho recovery 4\n";
+const MAGIC: &[u8] = b"rustecho recovery 5\n";
 /// Above this, in bytes, nothing is written, and nothing is read.
 const MOST: u64 = 1024 * 1024 * 1024;
 

@@ -218,11 +218,8 @@ impl Clients {
             });
             told.members = members.collect();
             drop(state);
-            let (generation, restored, context) = (told.generation, session.clone(), self.context.clone());
-            cluster.claim(told, move |_| {
-                restored.state.lock().generation = generation;
-                context.cluster.iter().for_each(|cluster| cluster.claimed());
-            });
+            let (generation, restored) = (told.generation, session.clone());
+            cluster.claim(told, move |_| restored.state.lock().generation = generation);
         }
     }
 

@@ -87,7 +87,6 @@ impl Clients {
             let owner = clients.clone();
             cluster.claim(session, move |place| {
                 owner.take_in(wanted, place);
-                owner.context.cluster.iter().for_each(|cluster| cluster.claimed());
                 let _ = done.send(());
             });
             let _ = decided.await;
