@@ -27,6 +27,10 @@ impl<'a> FromZval<'a> for Text<'a> {
 }
 
 impl<'a> Text<'a> {
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+
     /// The text, if it is UTF-8; otherwise the position of the first byte that is not.
     pub(crate) fn utf8(self) -> Result<&'a str, usize> {
         rustecho_wire::utf8::from_utf8(self.0)

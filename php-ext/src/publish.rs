@@ -5,7 +5,7 @@ use ext_php_rs::convert::FromZval;
 use ext_php_rs::types::ZendHashTable;
 use rustecho_wire::client::{Delivery, PublishArgs};
 use rustecho_wire::limits::MAX_CHANNELS;
-use rustecho_wire::{EventId, InvalidEvent};
+use rustecho_wire::{ClientError, EventId, InvalidEvent};
 
 use crate::clients;
 use crate::engine::Text;
@@ -25,21 +25,27 @@ pub(crate) fn publish(
     let args = PublishArgs {
         channels: &channels,
         event: utf8(event, || "event".into())?,
-        data: utf8(json, || "json".into())?,
         socket_id: socket_id.map(|id| utf8(id, || "socketId".into())).transpose()?,
         ..PublishArgs::default()
     };
     let (id, delivery) = clients::with(settings, |client, settings| {
         let id = settings.id.unwrap_or_else(|| client.next_id());
         let args = PublishArgs { id: Some(id), trace: settings.trace.as_deref(), ..args };
-        client.deliver(&args, &settings.rules()).map(|delivery| (id, delivery))
+        client.deliver_bytes(&args, json.bytes(), &settings.rules()).map(|delivery| (id, delivery))
+    })
+    .map_err(|error| match error {
+        ClientError::Invalid(InvalidEvent::DataNotUtf8 { at }) => not_utf8("json", at),
+        other => other.into(),
     })?;
     answer(id, delivery)
 }
 
 fn utf8(text: Text<'_>, name: impl FnOnce() -> String) -> Result<&str, Failure> {
-    text.utf8()
-        .map_err(|at| Failure::Argument(format!("{}: not UTF-8, the first wrong byte is at offset {at}", name())))
+    text.utf8().map_err(|at| not_utf8(&name(), at))
+}
+
+fn not_utf8(name: &str, at: usize) -> Failure {
+    Failure::Argument(format!("{name}: not UTF-8, the first wrong byte is at offset {at}"))
 }
 
 /// The channels' names, keys and holes of PHP's array aside.

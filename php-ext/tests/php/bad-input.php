@@ -31,6 +31,7 @@ throws(InvalidEvent::class, $publish(['c'], "\xc3", '1'), 'event: not UTF-8');
 throws(InvalidEvent::class, $publish(['c'], 'e', '1', str_repeat('s', 256)), 'socket id: "ssss', '256 bytes', 'limit of 255');
 throws(InvalidEvent::class, $publish(['c'], 'e', "\"\xff\""), 'json: not UTF-8, the first wrong byte is at offset 1');
 throws(InvalidEvent::class, $publish(['c'], 'e', '"' . str_repeat('x', 12 << 20) . '"'), 'data: 12582914 bytes', 'limit of 12582912');
+throws(InvalidEvent::class, $publish(['c'], 'e', str_repeat('x', 32_000) . "\xff", null, ['ack' => 'none']), 'json: not UTF-8', 'offset 32000');
 throws(TypeError::class, $publish('c', 'e', '1'), '`channels`');
 throws(TypeError::class, $publish(['c'], 5, '1'), '`event`');
 throws(ArgumentCountError::class, $publish(['c'], 'e'));

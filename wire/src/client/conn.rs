@@ -116,9 +116,18 @@ impl Conn {
         Ok(())
     }
 
-    /// The frame of an event whose data has been put where the sidecar finds it; `None`: it goes by the socket as it is.
-    pub(super) fn lend(&mut self, head: &[u8], data: &[u8]) -> Option<Vec<u8>> {
-        let frame = Publish::lend(head, self.lane.put(data)?)?;
+    /// Puts data where the sidecar will find it, and finds out that it is text. `None`: it will have to go by the socket.
+    ///
+    /// # Errors
+    /// It is not UTF-8; the number of bytes that are, from the start.
+    pub(super) fn stash<'a>(&mut self, data: &'a [u8]) -> Option<Result<&'a str, usize>> {
+        self.lane.stash(data)
+    }
+
+    /// The frame of an event whose data lies where the sidecar finds it, as it was `stashed` in this call or can be put there now; `None`:
+    /// it goes by the socket as it is.
+    pub(super) fn lend(&mut self, head: &[u8], data: &[u8], stashed: bool) -> Option<Vec<u8>> {
+        let frame = Publish::lend(head, self.lane.put(data, stashed)?)?;
         self.sent += data.len() as u64;
         Some(frame)
     }
