@@ -57,7 +57,7 @@ impl Client {
         let mut before = Vec::new();
         if fresh || matches!(job.wants, Wants::Welcome) {
             before = Hello { client: &self.name, pid: self.pid }.to_frame().map_err(Trouble::Garbled)?;
-        } else if matches!(job.wants, Wants::Nothing) && conn.shall_look() {
+        } else if matches!(job.wants, Wants::Nothing) && conn.shall_look(deadline.begun()) {
             // Nobody waits for these answers, but they must not fill the socket, and a sidecar that is about to close has said
             // so. Who waits for an answer reads what came before it.
             while let Some(answer) = conn.read_now(Answer::of)? {
