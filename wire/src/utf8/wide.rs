@@ -83,7 +83,7 @@ unsafe fn is_utf8<const COPY: bool>(bytes: &[u8], to: *mut u8) -> bool {
         _mm_sfence();
     }
     take(last);
-    wrong == 0 && largest(most) < 0xf5 && largest(most_moved) < 0xfe
+    wrong | at_least(most, 0xf5) | at_least(most_moved, 0xfe) == 0
 }
 
 /// The places in a block where a byte continues and should not, or should and does not, or is outside what its neighbour allows.
@@ -119,12 +119,4 @@ fn mistakes(block: __m512i, asked: &mut Asked) -> u64 {
 #[inline]
 fn at_least(block: __m512i, byte: u8) -> u64 {
     _mm512_cmpge_epu8_mask(block, _mm512_set1_epi8(byte.cast_signed()))
-}
-
-#[target_feature(enable = "avx512f,avx512bw")]
-fn largest(bytes: __m512i) -> u8 {
-    let mut all = [0; 64];
-    // SAFETY: 64 bytes, which need not be aligned.
-    unsafe { _mm512_storeu_si512(all.as_mut_ptr().cast(), bytes) };
-    all.into_iter().max().unwrap_or_default()
 }
