@@ -39,6 +39,23 @@ pub(super) struct Lending {
     stashed: Option<Lent>,
 }
 
+impl Lending {
+    fn free_slot(&self) -> Option<usize> {
+        (0..SLOTS).find(|&slot| self.memory.mark(slot) != TAKEN)
+    }
+
+    /// Large events are seldom alone: has the slot looked up where the next one of this length goes, while this one is written.
+    fn look_up_next(&self, len: u32) {
+        let Some(slot) = self.free_slot() else { return };
+        let place = u32::try_from(slot).ok().and_then(|slot| Lent { slot, len }.place());
+        if let Some((offset, len)) = place
+            && self.there.get(slot).is_some_and(|&there| there >= len)
+        {
+            self.memory.look_up(offset, len);
+        }
+    }
+}
+
 impl Default for Lane {
     fn default() -> Self {
         Self::Closed(0)
@@ -57,7 +74,7 @@ impl Lane {
         if !(FROM..=SLOT_LEN).contains(&data.len()) {
             return None;
         }
-        let slot = (0..SLOTS).find(|&slot| lending.memory.mark(slot) != TAKEN)?;
+        let slot = lending.free_slot()?;
         let lent = Lent { slot: u32::try_from(slot).ok()?, len: u32::try_from(data.len()).ok()? };
         let (offset, len) = lent.place()?;
         let there = lending.there.get_mut(slot)?;
@@ -81,6 +98,7 @@ impl Lane {
         let Self::Lent(lending) = self else { return None };
         let lent = lending.stashed.take().filter(|lent| lent.len as usize == data.len())?;
         lending.memory.set_mark(lent.slot as usize, TAKEN);
+        lending.look_up_next(lent.len);
         Some(lent)
     }
 

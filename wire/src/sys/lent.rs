@@ -55,6 +55,18 @@ impl LentMemory {
         unsafe { AtomicU8::from_ptr(self.start.as_ptr().add(at)) }
     }
 
+    /// Has the processor look up, beside what follows, where the pages of this memory are. For memory that was not used lately that takes
+    /// longer than writing to it.
+    pub(crate) fn look_up(&self, at: usize, len: usize) {
+        assert!(at.checked_add(len).is_some_and(|end| end <= self.len));
+        #[cfg(target_arch = "x86_64")]
+        for page in (at..at + len).step_by(4096) {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            // SAFETY: within the memory; nothing is read that anybody would see.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(self.start.as_ptr().add(page).cast()) };
+        }
+    }
+
     /// Copies `data` to where memory was provided, and finds out that it is text. `at` is a multiple of 64.
     ///
     /// # Errors
