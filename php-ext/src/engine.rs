@@ -1,12 +1,14 @@
 //! What has to be asked of the Zend engine by hand. Most of this crate's unsafe code is here.
 
+use std::borrow::Cow;
 use std::ffi::c_char;
 
 use ext_php_rs::convert::FromZval;
 use ext_php_rs::ffi::{ext_php_rs_compiler_globals, zend_hash_str_find_ptr_lc, zend_ini_entry};
 use ext_php_rs::flags::DataType;
-use ext_php_rs::types::Zval;
+use ext_php_rs::types::{ZendStr, Zval};
 use ext_php_rs::zend::{ClassEntry, ExecutorGlobals};
+use rustecho_wire::utf8;
 
 unsafe extern "C" {
     /// Of Zend/zend_constants.h: the value of a constant, or null.
@@ -27,9 +29,13 @@ impl<'a> FromZval<'a> for Text<'a> {
 }
 
 impl<'a> Text<'a> {
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+
     /// The text, if it is UTF-8; otherwise the position of the first byte that is not.
     pub(crate) fn utf8(self) -> Result<&'a str, usize> {
-        rustecho_wire::utf8::from_utf8(self.0)
+        utf8::from_utf8(self.0)
     }
 }
 
@@ -43,7 +49,28 @@ pub(crate) fn ini<T>(name: &str, read: impl FnOnce(&str) -> T) -> Option<T> {
     let entry = unsafe { entries.get(name)?.ptr::<zend_ini_entry>()?.as_ref() }?;
     // SAFETY: the value is null or a string that the entry owns.
     let value = unsafe { entry.value.as_ref() };
-    Some(read(&value.map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default()))
+    Some(read(&value.map(lossy).unwrap_or_default()))
+}
+
+/// A text that mostly is UTF-8.
+pub(crate) fn lossy(text: &ZendStr) -> Cow<'_, str> {
+    utf8::from_utf8(text.as_bytes()).map_or_else(|_| String::from_utf8_lossy(text.as_bytes()), Cow::Borrowed)
+}
+
+/// A key of PHP's array, which mostly is a text already.
+pub(crate) fn key(key: &Zval) -> Cow<'_, str> {
+    match key.zend_str() {
+        Some(text) => lossy(text),
+        None => key.long().unwrap_or_default().to_string().into(),
+    }
+}
+
+/// A text that the engine has once, for good, with its hash: for keys of arrays that are made often. Must be made while the module
+/// starts.
+pub(crate) fn interned(text: &str) -> &'static ZendStr {
+    let string = ZendStr::new_interned(text, true).into_raw();
+    // SAFETY: the engine keeps it until it has shut all modules down, and nobody changes it.
+    unsafe { &*string }
 }
 
 /// A class that is registered already, by its name in any case. Works while modules start, too, when

@@ -1,14 +1,16 @@
 //! From PHP's values to one call of the client, and back.
 
+use std::sync::OnceLock;
+
 use ext_php_rs::boxed::ZBox;
 use ext_php_rs::convert::FromZval;
-use ext_php_rs::types::ZendHashTable;
+use ext_php_rs::types::{ArrayKey, ZendHashTable, ZendStr, Zval};
 use rustecho_wire::client::{Delivery, PublishArgs};
 use rustecho_wire::limits::MAX_CHANNELS;
-use rustecho_wire::{EventId, InvalidEvent};
+use rustecho_wire::{ClientError, EventId, InvalidEvent};
 
 use crate::clients;
-use crate::engine::Text;
+use crate::engine::{self, Text};
 use crate::exceptions::Failure;
 use crate::settings::{Settings, type_name};
 
@@ -25,21 +27,27 @@ pub(crate) fn publish(
     let args = PublishArgs {
         channels: &channels,
         event: utf8(event, || "event".into())?,
-        data: utf8(json, || "json".into())?,
         socket_id: socket_id.map(|id| utf8(id, || "socketId".into())).transpose()?,
         ..PublishArgs::default()
     };
     let (id, delivery) = clients::with(settings, |client, settings| {
         let id = settings.id.unwrap_or_else(|| client.next_id());
         let args = PublishArgs { id: Some(id), trace: settings.trace.as_deref(), ..args };
-        client.deliver(&args, &settings.rules()).map(|delivery| (id, delivery))
+        client.deliver_bytes(&args, json.bytes(), &settings.rules()).map(|delivery| (id, delivery))
+    })
+    .map_err(|error| match error {
+        ClientError::Invalid(InvalidEvent::DataNotUtf8 { at }) => not_utf8("json", at),
+        other => other.into(),
     })?;
     answer(id, delivery)
 }
 
 fn utf8(text: Text<'_>, name: impl FnOnce() -> String) -> Result<&str, Failure> {
-    text.utf8()
-        .map_err(|at| Failure::Argument(format!("{}: not UTF-8, the first wrong byte is at offset {at}", name())))
+    text.utf8().map_err(|at| not_utf8(&name(), at))
+}
+
+fn not_utf8(name: &str, at: usize) -> Failure {
+    Failure::Argument(format!("{name}: not UTF-8, the first wrong byte is at offset {at}"))
 }
 
 /// The channels' names, keys and holes of PHP's array aside.
@@ -50,16 +58,17 @@ fn names(channels: &ZendHashTable) -> Result<Vec<&str>, Failure> {
         let first = first.chars().take(32).collect();
         return Err(Failure::Client(InvalidEvent::TooManyChannels { count: channels.len(), first }.into()));
     }
-    channels
-        .iter()
-        .map(|(key, value)| match Text::from_zval(value) {
-            Some(name) => utf8(name, || format!("channels[{key}]")),
-            None => {
-                let found = type_name(value);
-                Err(Failure::Argument(format!("channels[{key}]: a channel name is a string, this is of type {found}")))
-            }
-        })
-        .collect()
+    let mut names = Vec::with_capacity(channels.len());
+    let mut entries = channels.iter();
+    while let Some((key, value)) = entries.next_zval() {
+        let field = || format!("channels[{}]", engine::key(&key));
+        let Some(name) = Text::from_zval(value) else {
+            let (field, found) = (field(), type_name(value));
+            return Err(Failure::Argument(format!("{field}: a channel name is a string, this is of type {found}")));
+        };
+        names.push(utf8(name, field)?);
+    }
+    Ok(names)
 }
 
 fn answer(id: EventId, delivery: Delivery) -> Result<ZBox<ZendHashTable>, Failure> {
@@ -67,10 +76,26 @@ fn answer(id: EventId, delivery: Delivery) -> Result<ZBox<ZendHashTable>, Failur
         Delivery::Accepted(receipt) => Some(receipt),
         Delivery::Written | Delivery::Spooled => None,
     };
+    let mut digits = Zval::new();
+    digits.set_zend_string(ZendStr::new(id.digits(), false));
     let mut answer = ZendHashTable::with_capacity(4);
-    answer.insert("id", id.to_string())?;
-    answer.insert("subscribers", receipt.map(|receipt| i64::from(receipt.subscribers)))?;
-    answer.insert("accepted", receipt.is_some())?;
-    answer.insert("spooled", delivery == Delivery::Spooled)?;
+    answer.insert(key(0), digits)?;
+    answer.insert(key(1), receipt.map(|receipt| i64::from(receipt.subscribers)))?;
+    answer.insert(key(2), receipt.is_some())?;
+    answer.insert(key(3), delivery == Delivery::Spooled)?;
     Ok(answer)
+}
+
+/// The keys of a receipt.
+const KEYS: [&str; 4] = ["id", "subscribers", "accepted", "spooled"];
+
+static INTERNED: OnceLock<[&ZendStr; 4]> = OnceLock::new();
+
+/// Has the engine keep the keys of receipts. Must run while the module starts.
+pub(crate) fn register() {
+    INTERNED.get_or_init(|| KEYS.map(engine::interned));
+}
+
+fn key(at: usize) -> ArrayKey<'static> {
+    INTERNED.get().map_or(ArrayKey::Str(KEYS[at]), |keys| ArrayKey::ZendString(keys[at]))
 }

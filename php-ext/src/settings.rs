@@ -3,14 +3,16 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use ext_php_rs::convert::FromZval;
 use ext_php_rs::flags::IniEntryPermission;
-use ext_php_rs::types::{ArrayKey, ZendHashTable, Zval};
+use ext_php_rs::types::array::Iter;
+use ext_php_rs::types::{ZendHashTable, Zval};
 use ext_php_rs::zend::{IniEntryDef, IniEntryDefs};
 use rustecho_wire::EventId;
 use rustecho_wire::client::{self, Ack, Rules};
 use rustecho_wire::spool::SpoolSettings;
 
-use crate::engine;
+use crate::engine::{self, Text};
 
 mod parse;
 
@@ -108,11 +110,12 @@ impl Settings {
     /// A setting in use, or an option, has a value that is no good, or there is no such option.
     pub(crate) fn read(options: Option<&ZendHashTable>) -> Result<Self, BadSetting> {
         let mut given = Given::default();
-        for (key, value) in options.into_iter().flatten() {
-            let (name, value) = (text(key), value.dereference());
+        let mut entries = options.map(ZendHashTable::iter);
+        while let Some((key, value)) = entries.as_mut().and_then(Iter::next_zval) {
+            let (name, value) = (engine::key(&key), value.dereference());
             if !value.is_null() {
                 given.take(&name, value)?;
-            } else if !OPTIONS.contains(&name.as_str()) {
+            } else if !OPTIONS.contains(&name.as_ref()) {
                 return Err(unknown(&name));
             }
         }
@@ -132,14 +135,6 @@ impl Settings {
             breaker: self.breaker,
             more: self.more,
         }
-    }
-}
-
-/// A key of PHP's array, which mostly is a text already.
-fn text(key: ArrayKey<'_>) -> String {
-    match key {
-        ArrayKey::String(name) => name,
-        other => other.to_string(),
     }
 }
 
@@ -187,7 +182,10 @@ struct Given {
 
 impl Given {
     fn take(&mut self, name: &str, value: &Zval) -> Result<(), BadSetting> {
-        let text = || value.str().ok_or_else(|| BadSetting::of_type(name, value, "a string of UTF-8"));
+        let text = || {
+            let text = Text::from_zval(value).and_then(|text| text.utf8().ok());
+            text.ok_or_else(|| BadSetting::of_type(name, value, "a string of UTF-8"))
+        };
         let number = |wanted, parse: fn(i64) -> Option<Duration>| {
             let number = value.long().ok_or_else(|| BadSetting::of_type(name, value, wanted))?;
             parse(number)

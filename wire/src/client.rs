@@ -177,7 +177,7 @@ impl Client {
         self.check(&event, ack == Ack::Receipt, deadline)?;
         let head = event.encode_head().map_err(|source| self.garbled(source))?;
         let wants = if ack == Ack::Receipt { Wants::Receipt(id) } else { Wants::Nothing };
-        self.call(&Job { head: &head, data: args.data.as_bytes(), wants }, deadline)
+        self.call(&Job { head: &head, data: args.data.as_bytes(), wants, stashed: false }, deadline)
     }
 
     /// Checks the event before anything of it is written. Where its refusal will be heard, the sidecar looks at the JSON.
@@ -196,7 +196,7 @@ impl Client {
     }
 
     fn try_probe(&mut self, deadline: Deadline) -> Result<Welcome, ClientError> {
-        self.call(&Job { head: &[], data: &[], wants: Wants::Welcome }, deadline)?;
+        self.call(&Job::bare(Wants::Welcome), deadline)?;
         self.welcome.clone().ok_or_else(|| self.garbled(DecodeError::UnexpectedKind(crate::frame::Kind::Receipt)))
     }
 

@@ -143,6 +143,12 @@ pub enum InvalidEvent {
         /// Bytes it may have.
         limit: usize,
     },
+    /// The data is not UTF-8.
+    #[error("data: not UTF-8, the first wrong byte is at offset {at}")]
+    DataNotUtf8 {
+        /// The bytes before it.
+        at: usize,
+    },
     /// The data is not one JSON value.
     #[error("data: \"{start}\" is not valid JSON: {reason}")]
     DataNotJson {
@@ -161,7 +167,7 @@ impl InvalidEvent {
             Self::NoChannel | Self::TooManyChannels { .. } => RefusalCode::Channels,
             Self::EmptyChannel { .. } | Self::ChannelTooLong { .. } => RefusalCode::ChannelName,
             Self::EmptyEvent | Self::EventTooLong { .. } => RefusalCode::EventName,
-            Self::FieldTooLong { .. } => RefusalCode::BadFrame,
+            Self::FieldTooLong { .. } | Self::DataNotUtf8 { .. } => RefusalCode::BadFrame,
             Self::DataTooLong { .. } => RefusalCode::DataTooLong,
             Self::DataNotJson { .. } => RefusalCode::NotJson,
         }

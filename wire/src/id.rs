@@ -12,17 +12,22 @@ pub struct EventId(pub [u8; 16]);
 impl EventId {
     /// The id of no event: a refusal carries it where the event is not known.
     pub const NIL: Self = Self([0; 16]);
+
+    /// 32 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn digits(self) -> [u8; 32] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        std::array::from_fn(|at| {
+            let byte = usize::from(self.0[at / 2]);
+            DIGITS[if at % 2 == 0 { byte >> 4 } else { byte & 15 }]
+        })
+    }
 }
 
 /// 32 lower-case hexadecimal digits.
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let text: [u8; 32] = std::array::from_fn(|at| {
-            let byte = usize::from(self.0[at / 2]);
-            DIGITS[if at % 2 == 0 { byte >> 4 } else { byte & 15 }]
-        });
-        f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        f.write_str(str::from_utf8(&self.digits()).map_err(|_| fmt::Error)?)
     }
 }
 

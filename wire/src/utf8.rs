@@ -3,8 +3,13 @@
 //! Where the processor has registers of 512 bits, [`wide`] tells; it takes half the time of simdutf8, which has no such road and tells
 //! everywhere else, and says where the first mistake is.
 
+#[cfg(target_os = "linux")]
+mod copy;
 #[cfg(target_arch = "x86_64")]
 mod wide;
+
+#[cfg(target_os = "linux")]
+pub(crate) use copy::copy_past_cache;
 
 /// The bytes as text.
 ///

@@ -8,8 +8,9 @@ mod support;
 
 use std::time::Duration;
 
-use rustecho_wire::client::{Ack, Client};
+use rustecho_wire::client::{Ack, Client, Delivery, OnFailure, PublishArgs, Rules};
 use rustecho_wire::lane::{LANE_LEN, SLOTS};
+use rustecho_wire::{ClientError, InvalidEvent};
 use rustix::fs::{SealFlags, fcntl_get_seals, fstat, ftruncate};
 use support::taker::{BEFORE, Taker, data};
 use support::{Sidecar, event};
@@ -110,5 +111,72 @@ fn a_new_connection_lends_anew() {
         sidecar.wait_for(&format!("{connection} end"));
     }
     sidecar.wait_for("1 good 1");
+    assert_eq!(client.status().counters.reconnects, 1);
+}
+
+const RULES: Rules<'_> = Rules { ack: Ack::None, on_failure: OnFailure::Throw, breaker: Duration::ZERO, more: false };
+
+#[test]
+fn what_is_not_text_or_no_event_leaves_its_slot_free_and_nothing_of_it_is_written() {
+    let sidecar = Sidecar::start(|peer, _| {
+        let mut taker = Taker::new(&peer);
+        for number in 0..BEFORE {
+            assert_eq!(taker.next().unwrap(), (None, data(number)));
+        }
+        taker.give(&[0; SLOTS], 0);
+        peer.log("taken");
+        for slot in 0..3 {
+            let (lent, in_frame) = taker.next().unwrap();
+            assert_eq!(lent.unwrap().slot, slot);
+            assert_eq!((taker.read(lent.unwrap()), in_frame), (data(BEFORE + slot as usize), String::new()));
+        }
+        assert!(taker.next().is_none());
+        peer.log("good");
+    });
+    let mut client = client(&sidecar);
+    let deliver = |client: &mut Client, data: &[u8]| client.deliver_bytes(&event(""), data, &RULES);
+    for number in 0..BEFORE {
+        assert_eq!(deliver(&mut client, data(number).as_bytes()).unwrap(), Delivery::Written);
+    }
+    sidecar.wait_for("0 taken");
+    assert_eq!(deliver(&mut client, data(BEFORE).as_bytes()).unwrap(), Delivery::Written);
+    for at in [0, 100, 31_999, 32_003] {
+        let mut bytes = data(BEFORE).into_bytes();
+        bytes[at] = 0xff;
+        let error = deliver(&mut client, &bytes).unwrap_err();
+        assert!(
+            matches!(error, ClientError::Invalid(InvalidEvent::DataNotUtf8 { at: found }) if found == at),
+            "{error}"
+        );
+    }
+    assert_eq!(deliver(&mut client, data(BEFORE + 1).as_bytes()).unwrap(), Delivery::Written);
+    let nobody = PublishArgs { channels: &[], ..event("") };
+    assert!(client.deliver_bytes(&nobody, data(0).as_bytes(), &RULES).is_err());
+    // Found to be text where it is copied to, or before: one is as the other.
+    assert_eq!(client.publish(&event(&data(BEFORE + 2)), Ack::None).unwrap(), None);
+    drop(client);
+    sidecar.wait_for("0 good");
+}
+
+#[test]
+fn data_that_was_put_in_memory_whose_connection_is_gone_goes_by_the_next_one() {
+    let sidecar = Sidecar::start(|peer, number| {
+        let mut taker = Taker::new(&peer);
+        if number == 0 {
+            (0..BEFORE).for_each(|_| drop(taker.next().unwrap()));
+            taker.give(&[0; SLOTS], 0);
+            peer.log("taken");
+        } else {
+            assert_eq!(taker.next().unwrap(), (None, data(BEFORE)));
+            peer.log("good");
+        }
+    });
+    let mut client = client(&sidecar);
+    for number in 0..BEFORE {
+        client.deliver(&event(&data(number)), &RULES).unwrap();
+    }
+    sidecar.wait_for("0 end");
+    assert_eq!(client.deliver_bytes(&event(""), data(BEFORE).as_bytes(), &RULES).unwrap(), Delivery::Written);
+    sidecar.wait_for("1 good");
     assert_eq!(client.status().counters.reconnects, 1);
 }

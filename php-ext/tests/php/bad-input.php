@@ -25,12 +25,14 @@ throws(InvalidEvent::class, $publish(["a\xff"], 'e', '1'), 'channels[0]: not UTF
 foreach ([[7, 'int'], [null, 'null'], [[], 'array'], [new stdClass(), 'object'], [1.5, 'float'], [true, 'bool']] as [$value, $type]) {
     throws(InvalidEvent::class, $publish(['a', 'k' => $value], 'e', '1'), "channels[k]: a channel name is a string, this is of type $type");
 }
+throws(InvalidEvent::class, $publish(["\xff" => "a\xff"], 'e', '1'), "channels[\u{fffd}]: not UTF-8", 'offset 1');
 throws(InvalidEvent::class, $publish(['c'], '', '1'), 'event: the name is empty');
 throws(InvalidEvent::class, $publish(['c'], str_repeat('e', 513), '1'), 'event: "eeee', '513 bytes', 'limit of 512');
 throws(InvalidEvent::class, $publish(['c'], "\xc3", '1'), 'event: not UTF-8');
 throws(InvalidEvent::class, $publish(['c'], 'e', '1', str_repeat('s', 256)), 'socket id: "ssss', '256 bytes', 'limit of 255');
 throws(InvalidEvent::class, $publish(['c'], 'e', "\"\xff\""), 'json: not UTF-8, the first wrong byte is at offset 1');
 throws(InvalidEvent::class, $publish(['c'], 'e', '"' . str_repeat('x', 12 << 20) . '"'), 'data: 12582914 bytes', 'limit of 12582912');
+throws(InvalidEvent::class, $publish(['c'], 'e', str_repeat('x', 32_000) . "\xff", null, ['ack' => 'none']), 'json: not UTF-8', 'offset 32000');
 throws(TypeError::class, $publish('c', 'e', '1'), '`channels`');
 throws(TypeError::class, $publish(['c'], 5, '1'), '`event`');
 throws(ArgumentCountError::class, $publish(['c'], 'e'));
@@ -42,6 +44,8 @@ same(3, $refused?->getCode(), 'the code of a refusal');
 throws(InvalidOption::class, $options(['timeout' => 5]), 'options: "timeout" is not an option', 'timeout_ms');
 throws(InvalidOption::class, $options(['nope' => null]), 'options: "nope" is not an option');
 throws(InvalidOption::class, $options([0 => 'x']), 'options: "0" is not an option');
+throws(InvalidOption::class, $options(["\xff" => 'x']), "options: \"\u{fffd}\" is not an option");
+throws(InvalidOption::class, $options(['socket' => "\xff"]), "options['socket']: a value of type string is not a string of UTF-8");
 throws(InvalidOption::class, $options(['timeout_ms' => '50']), "options['timeout_ms']: a value of type string is not a whole number");
 throws(InvalidOption::class, $options(['timeout_ms' => 0]), "options['timeout_ms']: \"0\" is not", 'from 1 to 60000');
 throws(InvalidOption::class, $options(['ack' => 'yes']), "options['ack']: \"yes\" is not \"receipt\", \"deferred\" or \"none\"");

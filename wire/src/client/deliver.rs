@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use super::{Ack, Client, Deadline, Delivery, Flushed, Job, OnFailure, PublishArgs, Rules, Wants};
-use crate::error::ClientError;
-use crate::id::EventId;
-use crate::limits;
+use crate::error::{ClientError, InvalidEvent};
 use crate::message::Receipt;
 use crate::spool::SpoolSettings;
-use crate::sys;
+use crate::{limits, sys, utf8};
 
 /// After so long a spool that nobody drains no longer holds events back from a sidecar that may be there: the two ends
 /// disagree about the directory, and order is worth less than arriving.
@@ -21,13 +19,38 @@ impl Client {
     /// See [`ClientError`]. With [`OnFailure::Spool`] only an event that nobody would take fails, or one that could not be
     /// spooled.
     pub fn deliver(&mut self, args: &PublishArgs<'_>, rules: &Rules<'_>) -> Result<Delivery, ClientError> {
+        self.deliver_bytes(args, args.data.as_bytes(), rules)
+    }
+
+    /// The same for data, in the place of that in `args`, of which it is not known that it is text: where it has to be copied anyway that
+    /// is found out on the way.
+    ///
+    /// # Errors
+    /// See [`Client::deliver`]. Of [`InvalidEvent::DataNotUtf8`], which is about the caller's argument, nothing is counted.
+    pub fn deliver_bytes(
+        &mut self,
+        args: &PublishArgs<'_>,
+        data: &[u8],
+        rules: &Rules<'_>,
+    ) -> Result<Delivery, ClientError> {
         let deadline = Deadline::after(self.timeout);
         self.leave_parent();
         self.breaker.belong_to(self.spool.socket().max(1));
-        let delivery = self.try_deliver(args, rules, deadline).inspect_err(|error| self.note(error))?;
+        let (data, stashed) = self.text(data, rules).map_err(|at| InvalidEvent::DataNotUtf8 { at })?;
+        let args = PublishArgs { data, ..*args };
+        let delivery = self.try_deliver(&args, stashed, rules, deadline).inspect_err(|error| self.note(error))?;
         self.counters.published += 1;
         self.counters.receipts += u64::from(matches!(delivery, Delivery::Accepted(_)));
         Ok(delivery)
+    }
+
+    /// The data as text, and whether it has been put where the sidecar will find it.
+    fn text<'a>(&mut self, data: &'a [u8], rules: &Rules<'_>) -> Result<(&'a str, bool), usize> {
+        let alone = rules.ack == Ack::None && !rules.more && !self.pending.has_unsent();
+        match self.conn.as_mut().filter(|_| alone).and_then(|conn| conn.stash(data)) {
+            Some(text) => text.map(|text| (text, true)),
+            None => utf8::from_utf8(data).map(|text| (text, false)),
+        }
     }
 
     /// Writes what was gathered, reads the answers to all deferred events, and says what became of them. What cannot be
@@ -56,6 +79,7 @@ impl Client {
     fn try_deliver(
         &mut self,
         args: &PublishArgs<'_>,
+        stashed: bool,
         rules: &Rules<'_>,
         deadline: Deadline,
     ) -> Result<Delivery, ClientError> {
@@ -73,7 +97,10 @@ impl Client {
                 let spooled = self.counters.spooled > before && self.pending.is_empty();
                 return Ok(if spooled { Delivery::Spooled } else { Delivery::Written });
             }
-            Ok(()) => self.ask(id, &head, args.data, rules, deadline),
+            Ok(()) => {
+                let wants = if rules.ack == Ack::Receipt { Wants::Receipt(id) } else { Wants::Nothing };
+                self.ask(&Job { head: &head, data: args.data.as_bytes(), wants, stashed }, rules, deadline)
+            }
             Err(held) => Err(held),
         };
         let error = match direct {
@@ -122,19 +149,8 @@ impl Client {
     }
 
     /// One exchange with the sidecar, from which the breaker learns.
-    fn ask(
-        &mut self,
-        id: EventId,
-        head: &[u8],
-        data: &str,
-        rules: &Rules<'_>,
-        deadline: Deadline,
-    ) -> Result<Option<Receipt>, ClientError> {
-        let wants = match rules.ack {
-            Ack::Receipt => Wants::Receipt(id),
-            Ack::None | Ack::Deferred => Wants::Nothing,
-        };
-        let outcome = self.call(&Job { head, data: data.as_bytes(), wants }, deadline);
+    fn ask(&mut self, job: &Job<'_>, rules: &Rules<'_>, deadline: Deadline) -> Result<Option<Receipt>, ClientError> {
+        let outcome = self.call(job, deadline);
         match &outcome {
             Ok(_) => self.arrived(),
             Err(error) => self.failed(error, rules, deadline),
@@ -152,7 +168,7 @@ impl Client {
     }
 
     fn write_gathered(&mut self, rules: &Rules<'_>, deadline: Deadline) {
-        match self.call(&Job { head: &[], data: &[], wants: Wants::Nothing }, deadline) {
+        match self.call(&Job::bare(Wants::Nothing), deadline) {
             Ok(_) => self.arrived(),
             Err(error) => self.failed(&error, rules, deadline),
         }
@@ -162,7 +178,7 @@ impl Client {
         if self.pending.is_empty() {
             return;
         }
-        match self.call(&Job { head: &[], data: &[], wants: Wants::Rest }, deadline) {
+        match self.call(&Job::bare(Wants::Rest), deadline) {
             Ok(_) => self.arrived(),
             Err(error) => {
                 self.note(&error);

@@ -25,6 +25,15 @@ pub(super) struct Job<'a> {
     pub(super) head: &'a [u8],
     pub(super) data: &'a [u8],
     pub(super) wants: Wants,
+    /// Whether the data was put where the kept connection's lent memory has it.
+    pub(super) stashed: bool,
+}
+
+impl Job<'_> {
+    /// One that brings no event.
+    pub(super) fn bare(wants: Wants) -> Self {
+        Self { head: &[], data: &[], wants, stashed: false }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -48,7 +57,7 @@ impl Client {
         let mut before = Vec::new();
         if fresh || matches!(job.wants, Wants::Welcome) {
             before = Hello { client: &self.name, pid: self.pid }.to_frame().map_err(Trouble::Garbled)?;
-        } else if matches!(job.wants, Wants::Nothing) && conn.shall_look() {
+        } else if matches!(job.wants, Wants::Nothing) && conn.shall_look(deadline.begun()) {
             // Nobody waits for these answers, but they must not fill the socket, and a sidecar that is about to close has said
             // so. Who waits for an answer reads what came before it.
             while let Some(answer) = conn.read_now(Answer::of)? {
@@ -101,7 +110,7 @@ impl Client {
             let hello = Hello { client: &self.name, pid: self.pid }.to_frame().map_err(Trouble::Garbled)?;
             conn.lend_memory(&hello)?;
         }
-        Ok(conn.lend(job.head, job.data))
+        Ok(conn.lend(job.head, job.data, job.stashed))
     }
 
     /// Takes note of an answer. A receipt for `id` is returned; a refusal that concerns `id`, or the connection as a whole,

@@ -23,10 +23,37 @@ const TAKEN: u8 = 1;
 pub(super) enum Lane {
     /// Not lent, after so many large events.
     Closed(u8),
-    /// Lent, with the bytes of each slot that are there already. A sidecar that does not know what that is gives no slot free.
-    Lent(LentMemory, Vec<usize>),
+    /// Lent. A sidecar that does not know what that is gives no slot free.
+    Lent(Lending),
     /// This system does not offer it.
     Never,
+}
+
+/// Memory that has been lent.
+#[derive(Debug)]
+pub(super) struct Lending {
+    memory: LentMemory,
+    /// The bytes of each slot that are there already.
+    there: Vec<usize>,
+    /// A free slot that has data in it and is not marked as taken yet.
+    stashed: Option<Lent>,
+}
+
+impl Lending {
+    fn free_slot(&self) -> Option<usize> {
+        (0..SLOTS).find(|&slot| self.memory.mark(slot) != TAKEN)
+    }
+
+    /// Large events are seldom alone: has the slot looked up where the next one of this length goes, while this one is written.
+    fn look_up_next(&self, len: u32) {
+        let Some(slot) = self.free_slot() else { return };
+        let place = u32::try_from(slot).ok().and_then(|slot| Lent { slot, len }.place());
+        if let Some((offset, len)) = place
+            && self.there.get(slot).is_some_and(|&there| there >= len)
+        {
+            self.memory.look_up(offset, len);
+        }
+    }
 }
 
 impl Default for Lane {
@@ -36,25 +63,42 @@ impl Default for Lane {
 }
 
 impl Lane {
-    /// Copies the data to a free slot; `None` if there is none, or the data has to go by the socket for its size.
-    pub(super) fn put(&mut self, data: &[u8]) -> Option<Lent> {
-        let Self::Lent(memory, there) = self else { return None };
+    /// Copies the data to a free slot and finds out that it is text; `None` if there is no slot, or the data has to go by the socket for
+    /// its size. The slot stays free until [`Lane::put`].
+    ///
+    /// # Errors
+    /// The data is not UTF-8; the number of bytes that are, from the start.
+    pub(super) fn stash<'a>(&mut self, data: &'a [u8]) -> Option<Result<&'a str, usize>> {
+        let Self::Lent(lending) = self else { return None };
+        lending.stashed = None;
         if !(FROM..=SLOT_LEN).contains(&data.len()) {
             return None;
         }
-        let slot = (0..SLOTS).find(|&slot| memory.mark(slot) != TAKEN)?;
+        let slot = lending.free_slot()?;
         let lent = Lent { slot: u32::try_from(slot).ok()?, len: u32::try_from(data.len()).ok()? };
         let (offset, len) = lent.place()?;
-        let there = there.get_mut(slot)?;
+        let there = lending.there.get_mut(slot)?;
         if *there < len {
-            if !memory.provide(offset, len) {
+            if !lending.memory.provide(offset, len) {
                 *self = Self::Never;
                 return None;
             }
             *there = len;
         }
-        memory.set_mark(slot, TAKEN);
-        memory.write(offset, data);
+        let text = lending.memory.write(offset, data);
+        lending.stashed = text.is_ok().then_some(lent);
+        Some(text)
+    }
+
+    /// Takes a slot with the data in it: the one that was `stashed` in this call, or another. `None` as for [`Lane::stash`].
+    pub(super) fn put(&mut self, data: &[u8], stashed: bool) -> Option<Lent> {
+        if !stashed {
+            self.stash(data)?.ok()?;
+        }
+        let Self::Lent(lending) = self else { return None };
+        let lent = lending.stashed.take().filter(|lent| lent.len as usize == data.len())?;
+        lending.memory.set_mark(lent.slot as usize, TAKEN);
+        lending.look_up_next(lent.len);
         Some(lent)
     }
 
@@ -83,7 +127,7 @@ impl Lane {
         control.push(SendAncillaryMessage::ScmRights(&files));
         match sendmsg(socket, &[IoSlice::new(hello)], &mut control, SendFlags::NOSIGNAL) {
             Ok(written) => {
-                *self = Self::Lent(memory, vec![0; SLOTS]);
+                *self = Self::Lent(Lending { memory, there: vec![0; SLOTS], stashed: None });
                 written
             }
             Err(_) => 0,

@@ -4,7 +4,7 @@
 //! which on virtual machines takes as long again. So a few microseconds are spent asking, as long as that mostly brings the
 //! answer; where it does not (one processor, a busy machine, a sidecar that takes longer) the process sleeps at once.
 
-use std::num::NonZero;
+use std::sync::LazyLock;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,10 @@ const LONGEST: Duration = Duration::from_micros(120);
 const CREDIT: u32 = 8;
 /// Without credit it is tried again after so many answers.
 const RETRY: u32 = 64;
+
+/// Asked once: the standard library reads the files of its control groups to tell.
+static SEVERAL_PROCESSORS: LazyLock<bool> =
+    LazyLock::new(|| available_parallelism().map_or(true, |count| count.get() > 1));
 
 /// What has been learnt on one connection.
 #[derive(Debug)]
@@ -43,7 +47,7 @@ impl Spin {
     pub(super) fn begin(&mut self) -> Option<End> {
         if self.credit == 0 {
             self.since += 1;
-            if self.since < RETRY || available_parallelism().is_ok_and(|count| count == NonZero::<usize>::MIN) {
+            if self.since < RETRY || !*SEVERAL_PROCESSORS {
                 return None;
             }
             self.since = 0;

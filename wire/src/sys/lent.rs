@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 
+use crate::utf8;
+
 /// Memory of a file of this system's, which the one it is lent to reads and changes at any time: nothing here refers to it.
 #[derive(Debug)]
 pub(crate) struct LentMemory {
@@ -53,11 +55,26 @@ impl LentMemory {
         unsafe { AtomicU8::from_ptr(self.start.as_ptr().add(at)) }
     }
 
-    /// Copies `data` to where memory was provided. `at` is a multiple of 16.
-    pub(crate) fn write(&self, at: usize, data: &[u8]) {
-        assert!(at.is_multiple_of(16) && at.checked_add(data.len()).is_some_and(|end| end <= self.len));
+    /// Has the processor look up, beside what follows, where the pages of this memory are. For memory that was not used lately that takes
+    /// longer than writing to it.
+    pub(crate) fn look_up(&self, at: usize, len: usize) {
+        assert!(at.checked_add(len).is_some_and(|end| end <= self.len));
+        #[cfg(target_arch = "x86_64")]
+        for page in (at..at + len).step_by(4096) {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            // SAFETY: within the memory; nothing is read that anybody would see.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(self.start.as_ptr().add(page).cast()) };
+        }
+    }
+
+    /// Copies `data` to where memory was provided, and finds out that it is text. `at` is a multiple of 64.
+    ///
+    /// # Errors
+    /// It is not UTF-8; the number of bytes that are, from the start. What is in the memory then is of no use.
+    pub(crate) fn write<'a>(&self, at: usize, data: &'a [u8]) -> Result<&'a str, usize> {
+        assert!(at.is_multiple_of(64) && at.checked_add(data.len()).is_some_and(|end| end <= self.len));
         // SAFETY: within the memory, which starts at a page. It is no memory of Rust's, so it cannot overlap with any.
-        unsafe { copy_past_cache(data, self.start.as_ptr().add(at)) };
+        unsafe { utf8::copy_past_cache(data, self.start.as_ptr().add(at)) }
     }
 }
 
@@ -66,28 +83,4 @@ impl Drop for LentMemory {
         // SAFETY: mapped by `map`, and nothing refers to it any more.
         let _ = unsafe { munmap(self.start.as_ptr().cast(), self.len) };
     }
-}
-
-/// Copies to memory that another processor has read last and will read next: it need not be fetched from there.
-///
-/// # Safety
-/// There is room for all of `data` at `to`, which is a multiple of 16.
-unsafe fn copy_past_cache(data: &[u8], to: *mut u8) {
-    #[cfg(target_arch = "x86_64")]
-    let done = {
-        use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_sfence, _mm_stream_si128};
-        let (blocks, _) = data.as_chunks::<16>();
-        for (index, block) in blocks.iter().enumerate() {
-            // SAFETY: as promised; every processor of this kind has these instructions.
-            unsafe { _mm_stream_si128(to.cast::<__m128i>().add(index), _mm_loadu_si128(block.as_ptr().cast())) };
-        }
-        // SAFETY: the same. What follows must not be seen before it.
-        unsafe { _mm_sfence() };
-        blocks.len() * 16
-    };
-    #[cfg(not(target_arch = "x86_64"))]
-    let done = 0;
-    let rest = &data[done..];
-    // SAFETY: as promised.
-    unsafe { std::ptr::copy_nonoverlapping(rest.as_ptr(), to.add(done), rest.len()) };
 }

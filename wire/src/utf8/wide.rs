@@ -10,13 +10,32 @@ use std::arch::x86_64::*;
 
 /// The bytes as text, if they are; `None` if this processor cannot tell.
 pub(super) fn from_utf8(bytes: &[u8]) -> Option<Option<&str>> {
-    if !(is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw")) {
+    if !has_registers() {
         return None;
     }
-    // SAFETY: the processor has them.
-    let is_text = unsafe { is_utf8(bytes) };
+    // SAFETY: the processor has them, and nothing is copied.
+    let is_text = unsafe { is_utf8::<false>(bytes, std::ptr::null_mut()) };
     // SAFETY: just found to be UTF-8.
     Some(is_text.then(|| unsafe { str::from_utf8_unchecked(bytes) }))
+}
+
+/// The same, and copies the bytes past the cache, text or not; nothing is copied if this processor cannot tell.
+///
+/// # Safety
+/// There is room for all of `bytes` at `to`, which is a multiple of 64; nothing of Rust's is there.
+#[cfg(target_os = "linux")]
+pub(super) unsafe fn copy(bytes: &[u8], to: *mut u8) -> Option<Option<&str>> {
+    if !has_registers() {
+        return None;
+    }
+    // SAFETY: the processor has them, and the rest is as promised.
+    let is_text = unsafe { is_utf8::<true>(bytes, to) };
+    // SAFETY: just found to be UTF-8.
+    Some(is_text.then(|| unsafe { str::from_utf8_unchecked(bytes) }))
+}
+
+fn has_registers() -> bool {
+    is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw")
 }
 
 /// What the blocks before ask of the next one, a bit for each of its first bytes.
@@ -28,8 +47,12 @@ struct Asked {
     narrow: u64,
 }
 
+/// Whether they are, and with `COPY` all of them at `to`.
+///
+/// # Safety
+/// With `COPY`, as for [`copy`].
 #[target_feature(enable = "avx512f,avx512bw")]
-fn is_utf8(bytes: &[u8]) -> bool {
+unsafe fn is_utf8<const COPY: bool>(bytes: &[u8], to: *mut u8) -> bool {
     let mut asked = Asked::default();
     let mut wrong = 0;
     // C0, C1 and F5 to FF stand nowhere: the largest byte tells of the last, and of the first the largest when C2 counts as zero.
@@ -40,15 +63,27 @@ fn is_utf8(bytes: &[u8]) -> bool {
         wrong |= mistakes(block, &mut asked);
     };
     let (blocks, rest) = bytes.as_chunks::<64>();
-    for block in blocks {
+    for (index, block) in blocks.iter().enumerate() {
         // SAFETY: 64 bytes, which need not be aligned.
-        take(unsafe { _mm512_loadu_si512(block.as_ptr().cast()) });
+        let block = unsafe { _mm512_loadu_si512(block.as_ptr().cast()) };
+        if COPY {
+            // SAFETY: as promised there is room for this block, on a multiple of 64.
+            unsafe { _mm512_stream_si512(to.cast::<__m512i>().add(index), block) };
+        }
+        take(block);
     }
-    let mut last = [0; 64];
-    last[..rest.len()].copy_from_slice(rest);
-    // SAFETY: 64 bytes; those behind the end are ASCII, so nothing can be asked of what follows.
-    take(unsafe { _mm512_loadu_si512(last.as_ptr().cast()) });
-    wrong == 0 && largest(most) < 0xf5 && largest(most_moved) < 0xfe
+    // What is behind the end is not touched, and counts as ASCII: so nothing can be asked of what follows.
+    let there = (1 << rest.len()) - 1;
+    // SAFETY: so many bytes are there.
+    let last = unsafe { _mm512_maskz_loadu_epi8(there, rest.as_ptr().cast()) };
+    if COPY {
+        // SAFETY: as promised there is room for the rest as well.
+        unsafe { _mm512_mask_storeu_epi8(to.cast::<i8>().add(blocks.len() * 64), there, last) };
+        // What follows must not be seen before it.
+        _mm_sfence();
+    }
+    take(last);
+    wrong | at_least(most, 0xf5) | at_least(most_moved, 0xfe) == 0
 }
 
 /// The places in a block where a byte continues and should not, or should and does not, or is outside what its neighbour allows.
@@ -84,12 +119,4 @@ fn mistakes(block: __m512i, asked: &mut Asked) -> u64 {
 #[inline]
 fn at_least(block: __m512i, byte: u8) -> u64 {
     _mm512_cmpge_epu8_mask(block, _mm512_set1_epi8(byte.cast_signed()))
-}
-
-#[target_feature(enable = "avx512f,avx512bw")]
-fn largest(bytes: __m512i) -> u8 {
-    let mut all = [0; 64];
-    // SAFETY: 64 bytes, which need not be aligned.
-    unsafe { _mm512_storeu_si512(all.as_mut_ptr().cast(), bytes) };
-    all.into_iter().max().unwrap_or_default()
 }
