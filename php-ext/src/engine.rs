@@ -65,14 +65,6 @@ pub(crate) fn key(key: &Zval) -> Cow<'_, str> {
     }
 }
 
-/// A text that the engine has once, for good, with its hash: for keys of arrays that are made often. Must be made while the module
-/// starts.
-pub(crate) fn interned(text: &str) -> &'static ZendStr {
-    let string = ZendStr::new_interned(text, true).into_raw();
-    // SAFETY: the engine keeps it until it has shut all modules down, and nobody changes it.
-    unsafe { &*string }
-}
-
 /// A class that is registered already, by its name in any case. Works while modules start, too, when
 /// `EG(class_table)` is not there yet.
 pub(crate) fn class(name: &str) -> Option<&'static ClassEntry> {

@@ -87,7 +87,6 @@ extern "C" fn startup(_kind: i32, module_number: i32) -> i32 {
     const FAILURE: i32 = -1;
     let registered = std::panic::catch_unwind(|| {
         settings::register(module_number);
-        publish::register();
         rustecho_wire::client::share_breakers();
         exceptions::register()
     });

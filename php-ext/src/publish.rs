@@ -1,10 +1,8 @@
 //! From PHP's values to one call of the client, and back.
 
-use std::sync::OnceLock;
-
 use ext_php_rs::boxed::ZBox;
 use ext_php_rs::convert::FromZval;
-use ext_php_rs::types::{ArrayKey, ZendHashTable, ZendStr, Zval};
+use ext_php_rs::types::{ZendHashTable, ZendStr, Zval};
 use rustecho_wire::client::{Delivery, PublishArgs};
 use rustecho_wire::limits::MAX_CHANNELS;
 use rustecho_wire::{ClientError, EventId, InvalidEvent};
@@ -79,23 +77,9 @@ fn answer(id: EventId, delivery: Delivery) -> Result<ZBox<ZendHashTable>, Failur
     let mut digits = Zval::new();
     digits.set_zend_string(ZendStr::new(id.digits(), false));
     let mut answer = ZendHashTable::with_capacity(4);
-    answer.insert(key(0), digits)?;
-    answer.insert(key(1), receipt.map(|receipt| i64::from(receipt.subscribers)))?;
-    answer.insert(key(2), receipt.is_some())?;
-    answer.insert(key(3), delivery == Delivery::Spooled)?;
+    answer.insert("id", digits)?;
+    answer.insert("subscribers", receipt.map(|receipt| i64::from(receipt.subscribers)))?;
+    answer.insert("accepted", receipt.is_some())?;
+    answer.insert("spooled", delivery == Delivery::Spooled)?;
     Ok(answer)
-}
-
-/// The keys of a receipt.
-const KEYS: [&str; 4] = ["id", "subscribers", "accepted", "spooled"];
-
-static INTERNED: OnceLock<[&ZendStr; 4]> = OnceLock::new();
-
-/// Has the engine keep the keys of receipts. Must run while the module starts.
-pub(crate) fn register() {
-    INTERNED.get_or_init(|| KEYS.map(engine::interned));
-}
-
-fn key(at: usize) -> ArrayKey<'static> {
-    INTERNED.get().map_or(ArrayKey::Str(KEYS[at]), |keys| ArrayKey::ZendString(keys[at]))
 }

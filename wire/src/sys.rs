@@ -1,4 +1,4 @@
-//! The few system calls the standard library does not offer. The only unsafe code of this crate.
+//! The few system calls the standard library does not offer.
 
 #[cfg(target_os = "linux")]
 mod lent;
