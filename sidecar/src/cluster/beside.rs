@@ -54,7 +54,7 @@ impl Cluster {
             if self.gaps.lock().reach(of, last) >= told {
                 continue;
             }
-            let last = self.fill(here, of, last, now);
+            let last = self.fill(here, of, last, told, now);
             if self.state.lock().peers.is_behind(of, told) {
                 tracing::info!(node = %of, from = last + 1, upto = told, "another node knows more: what follows waits for that");
                 self.gaps.lock().open(of, last + 1, told, now);
@@ -108,6 +108,19 @@ impl Cluster {
         }
         // What is held comes before this place.
         self.settle(here, None);
+        self.is_all_done(here, now);
+    }
+
+    /// What is to be done once nothing is held any more.
+    pub(super) fn is_all_done(&self, here: &dyn Here, now: Instant) {
+        let is_to_doubt = self.gaps.lock().is_to_doubt();
+        if is_to_doubt {
+            self.doubt(here);
+        }
+        let is_holding = self.gaps.lock().is_holding();
+        if !is_holding {
+            self.ask_for_the_rest(now);
+        }
     }
 
     fn wait(&self, place: Place, bytes: &Bytes, of: Option<(NodeId, u64, u64)>) {
@@ -144,10 +157,13 @@ impl Cluster {
         }
     }
 
-    /// Takes what is held of a node and follows its message `last`, the last that was taken: that is not missing. The number of the
-    /// last one now.
-    pub(super) fn fill(&self, here: &dyn Here, node: NodeId, last: u64, now: Instant) -> u64 {
-        let held = self.gaps.lock().pull(node, last + 1);
+    /// Takes what is held of a node and follows its message `last`, the last that was taken, up to another: that is not missing. The
+    /// number of the last one now.
+    pub(super) fn fill(&self, here: &dyn Here, node: NodeId, last: u64, upto: u64, now: Instant) -> u64 {
+        let held = self.gaps.lock().pull(node, last + 1, upto);
+        if !held.is_empty() {
+            self.settle(here, None); // it stands behind what is held
+        }
         for (place, bytes) in &held {
             if let Some(message) = self.open(bytes) {
                 self.whole(|| _ = self.hear_message(here, *place, message, bytes, now));
@@ -160,7 +176,7 @@ impl Cluster {
     }
 
     /// Everything that was held is done: what is known to be missing behind it is asked for, and waited for in its turn.
-    pub(super) fn ask_for_the_rest(&self, now: Instant) {
+    fn ask_for_the_rest(&self, now: Instant) {
         let missing = self.state.lock().peers.wait_for_all();
         for (of, from, upto) in missing {
             tracing::info!(node = %of, from, upto, "more messages of another node are missing: what follows waits for them");
@@ -174,7 +190,9 @@ impl Cluster {
         let again = self.gaps.lock().asks_again(now);
         for of in again {
             let last = self.state.lock().peers.last(of);
-            self.outbox.say(Body::Again { of, from: last.map_or(1, |last| last + 1) });
+            if let Some(last) = last {
+                self.outbox.say(Body::Again { of, from: last + 1 });
+            }
         }
         let asks_all = self.gaps.lock().asks_all_again(now);
         if asks_all {

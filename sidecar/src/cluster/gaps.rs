@@ -2,7 +2,7 @@
 //! and nothing that stands in the stream is lost with a node that can say nothing again. A pure state machine.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque, hash_map::Entry},
     time::Duration,
 };
 
@@ -32,6 +32,10 @@ pub(super) struct Gaps {
     asked_all: Option<Instant>,
     held: VecDeque<Held>,
     bytes: usize,
+    /// Which messages are among it, and how many times.
+    seqs: HashMap<(NodeId, u64), u32>,
+    /// Something was taken before its turn, of which what is held comes first.
+    is_ahead: bool,
     /// How far the messages of each node go on from the last one that was taken, in what is held.
     reach: HashMap<NodeId, u64>,
     /// What is held was said before something may have been missed.
@@ -84,6 +88,8 @@ impl Gaps {
             asked_all: None,
             held: VecDeque::new(),
             bytes: 0,
+            seqs: HashMap::new(),
+            is_ahead: false,
             reach: HashMap::new(),
             is_doubtful: false,
             owes_account: false,
@@ -202,15 +208,36 @@ impl Gaps {
                 gap.upto = gap.upto.min(seq - 1);
             }
         }
-        self.bytes += bytes.len();
-        self.held.push_back(Held { place, bytes, of: of.map(|(node, seq, _)| (node, seq)) });
+        let held = Held { place, bytes, of: of.map(|(node, seq, _)| (node, seq)) };
+        self.count(&held);
+        self.held.push_back(held);
         self.bytes <= MOST_BYTES && self.held.len() <= MOST
     }
 
     /// Puts back what is the first that has to wait.
     pub(super) fn hold_first(&mut self, place: Place, bytes: Bytes, of: (NodeId, u64)) {
-        self.bytes += bytes.len();
-        self.held.push_front(Held { place, bytes, of: Some(of) });
+        let held = Held { place, bytes, of: Some(of) };
+        self.count(&held);
+        self.held.push_front(held);
+    }
+
+    fn count(&mut self, held: &Held) {
+        self.bytes += held.bytes.len();
+        if let Some(of) = held.of {
+            *self.seqs.entry(of).or_default() += 1;
+        }
+    }
+
+    fn uncount(&mut self, held: &Held) {
+        self.bytes -= held.bytes.len();
+        if let Some(of) = held.of
+            && let Entry::Occupied(mut count) = self.seqs.entry(of)
+        {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
     }
 
     /// What was held longest, once nothing is missing.
@@ -222,26 +249,38 @@ impl Gaps {
         if self.held.is_empty() {
             self.reach.clear();
         }
-        self.bytes -= next.as_ref().map_or(0, |held| held.bytes.len());
-        next.map(|held| (held.place, held.bytes))
+        next.map(|held| {
+            self.uncount(&held);
+            (held.place, held.bytes)
+        })
     }
 
-    /// Takes out of what is held what a node said from this number on, in order, up to the first that is not held.
-    pub(super) fn pull(&mut self, node: NodeId, from: u64) -> Vec<(Place, Bytes)> {
-        let seq_of = |held: &Held| held.of.filter(|(of, seq)| *of == node && *seq >= from).map(|(_, seq)| seq);
-        let seqs: BTreeSet<u64> = self.held.iter().filter_map(seq_of).collect();
-        let run = from..from + seqs.into_iter().zip(from..).take_while(|(seq, next)| seq == next).count() as u64;
+    /// Takes out of what is held what a node said from one number to another, in order, up to the first that is not held.
+    pub(super) fn pull(&mut self, node: NodeId, from: u64, upto: u64) -> Vec<(Place, Bytes)> {
+        let end = (from..=upto).find(|seq| !self.seqs.contains_key(&(node, *seq))).unwrap_or(upto.saturating_add(1));
+        let run = from..end;
         if run.is_empty() {
             return Vec::new();
         }
+        self.is_ahead = true;
         let mut pulled = BTreeMap::new();
-        self.held.retain(|held| {
-            let Some(seq) = seq_of(held).filter(|seq| run.contains(seq)) else { return true };
-            self.bytes -= held.bytes.len();
-            pulled.entry(seq).or_insert_with(|| (held.place, held.bytes.clone()));
-            false
-        });
+        let is_of = |held: &Held| held.of.is_some_and(|(of, seq)| of == node && run.contains(&seq));
+        let (all, rest) = std::mem::take(&mut self.held).into_iter().partition(|held| is_of(held));
+        self.held = rest;
+        for held in all {
+            self.uncount(&held);
+            if let Some((_, seq)) = held.of {
+                pulled.entry(seq).or_insert((held.place, held.bytes)); // once more says nothing
+            }
+        }
         pulled.into_values().collect()
+    }
+
+    /// Whether something was done that stands behind what was taken last; no longer once nothing is held any more.
+    pub(super) fn is_ahead(&mut self) -> bool {
+        let is_ahead = self.is_ahead;
+        self.is_ahead &= !self.held.is_empty();
+        is_ahead
     }
 
     /// Whether something waits that need not.
@@ -300,7 +339,8 @@ impl Gaps {
         self.open.drain().map(|(node, gap)| Open { node, upto: gap.upto, lives: true }).collect()
     }
 
-    fn close(&mut self, node: NodeId) -> Option<Open> {
+    /// Nothing of this node is waited for any longer.
+    pub(super) fn close(&mut self, node: NodeId) -> Option<Open> {
         // Of a node that could not even be asked nothing is known.
         self.open.remove(&node).map(|gap| Open { node, upto: gap.upto, lives: gap.lives || gap.moved.is_none() })
     }
@@ -444,11 +484,14 @@ mod tests {
             gaps.hold(Place(at as u64, 0), Bytes::from(seq.to_string()), Some((YOU, seq, 0)));
         }
         gaps.hold(Place(5, 0), Bytes::from_static(b"another"), Some((NodeId(3), 6, 5)));
-        assert_eq!(gaps.pull(YOU, 5), []);
-        assert_eq!(gaps.pull(YOU, 6), [(Place(2, 0), Bytes::from("6")), (Place(1, 0), Bytes::from("7"))]);
-        assert_eq!(gaps.pull(YOU, 8), []);
+        assert!(gaps.pull(YOU, 5, 10).is_empty() && !gaps.is_ahead());
+        assert_eq!(gaps.pull(YOU, 6, 10), [(Place(2, 0), Bytes::from("6")), (Place(1, 0), Bytes::from("7"))]);
+        assert!(gaps.pull(YOU, 8, 10).is_empty());
+        assert_eq!(gaps.pull(YOU, 9, 9), [(Place(0, 0), Bytes::from("9"))]);
         gaps.give_up();
+        assert!(gaps.is_ahead());
         let left: Vec<_> = std::iter::from_fn(|| gaps.next()).map(|(place, _)| place.0).collect();
-        assert_eq!((left, gaps.bytes), (vec![0, 4, 5], 0));
+        assert_eq!((left, gaps.bytes, gaps.seqs.len()), (vec![4, 5], 0, 0));
+        assert!(gaps.is_ahead() && !gaps.is_ahead());
     }
 }

@@ -31,14 +31,7 @@ impl Cluster {
         if let Some((place, bytes)) = next {
             self.hear_in_turn(here, place, &bytes, now);
         }
-        let is_to_doubt = self.gaps.lock().is_to_doubt();
-        if is_to_doubt {
-            self.doubt(here);
-        }
-        let is_holding = self.gaps.lock().is_holding();
-        if !is_holding {
-            self.ask_for_the_rest(now);
-        }
+        self.is_all_done(here, now);
     }
 
     fn hear_in_turn(&self, here: &dyn Here, place: Place, bytes: &Bytes, now: Instant) {
@@ -46,11 +39,11 @@ impl Cluster {
         self.overheard.lock().read(place.0);
         let last = self.state.lock().peers.last(message.node);
         if let Some(last) = last
-            && message.body.is_counted()
             && !message.is_retold
-            && message.seq > last + 1
+            && let before = message.seq.saturating_sub(message.body.is_counted().into())
+            && before > last
         {
-            self.fill(here, message.node, last, now);
+            self.fill(here, message.node, last, before, now);
         }
         let (is_out, of) = (self.state.lock().is_out, (message.node, message.seq));
         let has_to_wait = Cell::new(false);
@@ -62,7 +55,8 @@ impl Cluster {
             self.settle(here, None);
         } else {
             *self.taken.lock() = Some(place);
-            self.settle(here, Some(place).filter(|_| is_done));
+            let is_ahead = self.gaps.lock().is_ahead();
+            self.settle(here, Some(place).filter(|_| is_done && !is_ahead));
         }
     }
 
@@ -340,6 +334,7 @@ impl Cluster {
             state.members.remove(&node).unwrap_or_default().into_keys().collect()
         };
         tracing::warn!(%node, channels = channels.len(), "a node has died: its presence members leave");
+        self.gaps.lock().close(node);
         self.census.gone(node);
         channels.sort();
         for channel in &channels {

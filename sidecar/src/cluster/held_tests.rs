@@ -79,6 +79,28 @@ async fn what_is_held_in_another_order_is_asked_for_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_held_behind_a_beat_is_not_asked_for_and_not_lost() {
+    let mut world = World::new(3);
+    world.settle().await;
+    (0..3).for_each(|_| world.publish(0));
+    world.write(0, usize::MAX).await;
+    world.forget(3);
+    world.nodes[0].cluster.outbox.say(Body::Beat);
+    world.write(0, usize::MAX).await;
+    world.nodes[0].cluster.outbox.say_again(1);
+    world.write(0, usize::MAX).await;
+    // It waits for another one, which says nothing; who said all this dies, and nobody else has it.
+    let last = &world.nodes[2];
+    last.cluster.lost_redis(last.stage.as_ref(), false, world.now);
+    world.read(2, usize::MAX);
+    let dead = world.nodes.remove(0);
+    world.nodes.remove(0);
+    pass(&mut world, 60).await;
+    assert_eq!(events(&world, 0), dead.published);
+    assert_eq!(world.nodes[0].cluster.counters.cluster_lost.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_held_in_another_order_waits_once_for_the_dead() {
     let mut world = in_another_order().await;
     world.nodes.drain(..2);
