@@ -56,6 +56,11 @@ impl Bound {
         // The process-wide choice, for the libraries that look for one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut sidecar = Assembly::new(&self.config)?;
+        // While a predecessor runs, the ledger is its own.
+        let spool =
+            self.unix.as_ref().filter(|_| self.predecessor.is_none()).and_then(|_| {
+                sources::open_spool(&self.config.now(), sidecar.publisher.clone(), sidecar.counters.clone())
+            });
         let others = sidecar.join_others().await;
         let (stop, stopping) = watch::channel(false);
         let (last, sockets_gone) = watch::channel(false);
@@ -71,7 +76,8 @@ impl Bound {
             parts.spawn(traces.run(sockets_gone.clone()));
         }
         let sources = Sources::new(&sidecar, stopping.clone(), sockets_gone);
-        let Opened { mut redis_ready, publishers_gone } = sources.let_in(self.unix, self.predecessor, &mut parts).await;
+        let Opened { mut redis_ready, publishers_gone } =
+            sources.let_in(self.unix, spool, self.predecessor, &mut parts).await;
         serve_clients(self.tcp, self.certificate, &sidecar, &stopping, &mut parts);
         service::serves(*redis_ready.borrow());
         tokio::spawn(async move {

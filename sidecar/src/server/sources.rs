@@ -61,6 +61,7 @@ impl Sources {
     pub(super) async fn let_in(
         self,
         unix: Option<UnixSource>,
+        spool: Option<SpoolSource>,
         predecessor: Option<Pid>,
         parts: &mut JoinSet<()>,
     ) -> Opened {
@@ -82,7 +83,7 @@ impl Sources {
             stop::tell(predecessor);
         }
         if let Some(unix) = unix {
-            self.drain_spool(config, predecessor, &gate, parts);
+            self.drain_spool(config, spool, predecessor, &gate, parts);
             let unix = unix.following(self.live);
             parts.spawn(async move {
                 unix.run(self.publisher, self.refusals, self.counters, gate, self.stopping).await;
@@ -93,11 +94,18 @@ impl Sources {
     }
 
     /// Drains the spool from now on, or from when the predecessor has let go of it.
-    fn drain_spool(&self, config: Arc<Config>, predecessor: Option<Pid>, gate: &Arc<Gate>, parts: &mut JoinSet<()>) {
+    fn drain_spool(
+        &self,
+        config: Arc<Config>,
+        spool: Option<SpoolSource>,
+        predecessor: Option<Pid>,
+        gate: &Arc<Gate>,
+        parts: &mut JoinSet<()>,
+    ) {
         let (publisher, counters, gate) = (self.publisher.clone(), self.counters.clone(), gate.clone());
         let mut stopping = self.stopping.clone();
         let Some(predecessor) = predecessor else {
-            if let Some(spool) = open_spool(&config, publisher, counters) {
+            if let Some(spool) = spool {
                 spool.prepare(&gate);
                 parts.spawn(spool.run(gate, stopping));
             }
@@ -119,8 +127,9 @@ impl Sources {
     }
 }
 
-/// Opens the spool; without one, publishers say what fails.
-fn open_spool(config: &Config, publisher: Arc<Publisher>, counters: Arc<Counters>) -> Option<SpoolSource> {
+/// Opens the spool; without one, publishers say what fails. To be called before anything is heard, from other nodes too: of what comes
+/// once more only the ledger tells that the sidecar before this one has emitted it.
+pub(super) fn open_spool(config: &Config, publisher: Arc<Publisher>, counters: Arc<Counters>) -> Option<SpoolSource> {
     let (settings, unix) = (config.spool.clone()?, config.unix_socket.as_ref()?);
     match SpoolSource::open(settings, unix, publisher, counters) {
         Ok(spool) => {
