@@ -192,12 +192,14 @@ export class Promises {
     const reached = new Map();
     for (const { from, k, ch, t, sid } of heard) {
       const said = { c: page.c, from, k, ch, t };
-      if (from === page.c) this.find('echoed', said);
+      const sent = this.#sent(from, k);
+      // What was on its way when a page without recovery came back with another socket id may reach it: to the server it is another page.
+      if (from === page.c && (sent?.sid ?? sid) === sid) this.find('echoed', said);
       if (!page.whispered.has(from)) page.whispered.set(from, new Set());
       const seen = page.whispered.get(from);
       if (seen.has(k)) this.find('repeated', said);
       seen.add(k);
-      const link = this.#sent(from, k)?.link;
+      const link = sent?.link;
       const key = `${from} ${link} ${sid}`;
       if (link !== undefined && k < (reached.get(key) ?? 0)) this.find('reordered', said);
       reached.set(key, Math.max(k, reached.get(key) ?? 0));

@@ -87,6 +87,13 @@ describe('The auditor', () => {
     assert.deepEqual(figures(audit(alone, RULES)), { unrecovered: 1 });
   });
 
+  test('takes a page with another socket id for another one, when a whisper of its earlier connection arrives', () => {
+    const end = quietAt(world());
+    const heard = (sid) => with_(world(), { is: 'whispered', c: 'a', sid, ch: 'private-team.0', from: 'a', k: 1, t: end - 0.5 });
+    assert.equal(figures(audit(heard('new a'), RULES)).echoed, undefined);
+    assert.equal(figures(audit(heard('sid a'), RULES)).echoed, 1);
+  });
+
   test('holds the sidecar to what was accepted before kill -9, and to what was spooled while it was away', () => {
     const around = [
       { is: 'lost', c: 'b', why: 'transport close', last: 1_299, t: 1_301 }, { is: 'session', c: 'b', sid: 'new b', recovered: false, t: 1_345 },

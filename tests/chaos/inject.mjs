@@ -21,7 +21,10 @@ export const INJECTIONS = {
   'a member leaves without having gone': { figure: 'presence', change: leaving },
   'a node is missing a member': { figure: 'presence', change: ({ records, listed }) => records.map((record) => (record === listed ? { ...record, users: record.users.slice(1) } : record)) },
   'a whisper is not delivered': { figure: 'lost', change: ({ records, whispered }) => records.filter((record) => record !== whispered) },
-  'a whisper comes back to its sender': { figure: 'echoed', change: ({ records, whispered }) => after(records, whispered, { ...whispered, c: whispered.from }) },
+  'a whisper comes back to its sender': { figure: 'echoed', change: ({ records, whispered }) => {
+    const sent = records.find((record) => record.is === 'whisper' && record.c === whispered.from && record.k === whispered.k);
+    return after(records, whispered, { ...whispered, c: whispered.from, sid: sent.sid });
+  } },
   'a sidecar ends by itself': { figure: 'crashed', change: ({ records }) => [{ is: 'crash', t: 0, on: 'node 1' }, ...records] },
 };
 
