@@ -8,6 +8,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { combination, visitors } from '../support/echo.mjs';
+import { hello, idOf, KIND, publish, Publisher } from '../support/frames.mjs';
 import { startGranting } from '../support/granting.mjs';
 import { startProxy } from '../support/proxy.mjs';
 import { startRedis } from '../support/redis.mjs';
@@ -180,5 +181,29 @@ describe('Recovery at another node', needs('sidecar', 'redis-server', 'redis-cli
     await nodes[1].api('/events', { method: 'POST', body: JSON.stringify({ channel: name, name: 'Last', data: '{}' }) });
     await far.hears(name, '.Last');
     assert.deepEqual(far.hear(name, '.Number').map(({ number }) => number), [0, 1, 2]);
+  });
+
+  // As the spool does when a receipt was late: what other nodes are told once more is known at a node that has emitted it before its restart.
+  test('an event that is published twice while a node is restarted is heard once there', async (t) => {
+    const name = unique('twice');
+    const page = await visitors(t, { sidecar: nodes[0], combination: combination('echo2', 'sio4') })();
+    page.listen(page.echo.channel(name), '.Number');
+    await until('a subscriber', async () => (await nodes[0].subscribers(name)) === 1);
+    const publisher = await Publisher.connect(nodes[1].socket);
+    t.after(() => publisher.end());
+    publisher.write(hello());
+    assert.equal((await publisher.next()).kind, KIND.welcome);
+    const publishes = async (number) => {
+      publisher.write(publish({ channels: [name], event: 'Number', json: JSON.stringify({ number }), id: idOf(0x7001ce + number) }));
+      assert.equal((await publisher.next()).kind, KIND.receipt);
+    };
+    await publishes(1);
+    await page.hears(name, '.Number');
+    await nodes[0].stop();
+    for (const number of [1, 2]) await publishes(number);
+    await nodes[0].start();
+    await page.hears(name, '.Number', 2);
+    assert.deepEqual(page.hear(name, '.Number').map(({ number }) => number), [1, 2]);
+    assert.ok(page.socket.recovered);
   });
 });
