@@ -17,7 +17,7 @@ export function verdict(fact: Fact): [tone: 'good' | 'warn' | 'bad', text: strin
   switch (fact.result) {
     case 'refused': return ['bad', `Refused: ${fact.reason}.`];
     case 'duplicate': return ['warn', 'Not emitted again: an event with this id had been published before.'];
-    case 'in_doubt': return ['warn', 'Not emitted again: the sidecar before this one was killed while it emitted it.'];
+    case 'in_doubt': return ['warn', `The sidecar before this one was killed while it emitted it. ${taken} ${taken === 1 ? 'socket that had' : 'sockets that had'} not heard it got it now; where nobody can know, it is not repeated.`];
     case 'nobody':
       if (slow + gone > 0) return ['bad', 'Nobody got it: the subscribers read too slowly, or had just gone.'];
       if (total(fact, 'leftOut') > 0) return ['warn', 'Nobody got it: its sender is the only subscriber, and toOthers() leaves the sender out.'];

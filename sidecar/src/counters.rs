@@ -68,7 +68,7 @@ counters! {
     published_cluster => publishes { source = "cluster", result = "accepted" },
     /// Events answered but not emitted: their id had been published before.
     duplicates => publishes { source = "unix", result = "duplicate" },
-    /// Events answered but not emitted: the sidecar before this one was killed while it emitted them.
+    /// Events emitted only to those that lack them for certain: the sidecar before this one was killed while it emitted them.
     in_doubt => publishes { source = "unix", result = "in_doubt" },
     /// Events taken from the spool, those that had been emitted before included.
     spool_drained,

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::{
     config::{Config, EdgeKind},
-    recovery::{Claim, Trace},
+    recovery::{Claim, Doubt, Trace},
 };
 
 pub mod client_file;
@@ -253,6 +253,12 @@ pub trait Socket: Send + Sync + 'static {
     /// [`EmitError`] when not all of them will be delivered.
     fn emit_run(&self, run: &Run) -> Result<(), EmitError> {
         run.packets().iter().try_for_each(|packet| self.emit(packet))
+    }
+
+    /// Whether its client, by what it said when it came, has not heard an event that a killed sidecar was writing.
+    fn lacks(&self, doubt: Doubt) -> bool {
+        let _ = doubt;
+        false
     }
 
     /// It is about to be handed a packet: whatever that will take may be fetched meanwhile.

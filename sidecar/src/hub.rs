@@ -17,7 +17,7 @@ use crate::{
     channel::ChannelName,
     counters::Counters,
     edge::{Generation, Packet, Socket, SocketId},
-    recovery::{History, Log, mark},
+    recovery::{Doubt, History, Log, Unwritten, mark},
 };
 
 mod keep;
@@ -76,6 +76,15 @@ struct Subscribers {
     log: Log,
     /// Nobody was left and the hub has let go of this channel.
     retired: bool,
+}
+
+/// Which of a channel's subscribers an event is for.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct To<'a> {
+    /// Not for this socket id.
+    pub(crate) except: Option<&'a str>,
+    /// Only for those that lack it for certain; who is away gets it in no case.
+    pub(crate) lacking: Option<Doubt>,
 }
 
 /// Whom an event reached on a channel.
@@ -180,7 +189,7 @@ impl Hub {
 
     /// Emits to every subscriber of `channel` but `except`; how many there are.
     pub fn emit(&self, channel: &str, packet: &Packet, except: Option<&str>) -> u32 {
-        self.emit_later(channel, packet, except, None, &mut Later::default())
+        self.emit_later(channel, packet, To { except, lacking: None }, None, &mut Later::default())
     }
 
     /// As [`Hub::emit`]; where the event waits for others, the channel is noted in `later`. `follower` is told, by the
@@ -189,7 +198,7 @@ impl Hub {
         &self,
         channel: &str,
         packet: &Packet,
-        except: Option<&str>,
+        to: To<'_>,
         follower: Option<(Arc<dyn Follower>, usize)>,
         later: &mut Later,
     ) -> u32 {
@@ -199,12 +208,18 @@ impl Hub {
         self.lines.let_pass(&entry);
         let (count, waits) = entry.offer(&self.lines, || {
             let mut subscribers = entry.subscribers.lock();
-            let packet = match &self.history {
-                Some(history) if subscribers.may_miss() => history.keep(&mut subscribers.log, packet, except),
-                Some(_) | None => packet.clone(),
-            };
-            let except = except.and_then(|socket| subscribers.places.get(socket).copied());
-            (subscribers.list.clone(), Event { packet, except, follower })
+            let history = self.history.as_ref().filter(|_| subscribers.may_miss());
+            if let Some(doubt) = to.lacking {
+                let lacking =
+                    |socket: &&Arc<dyn Socket>| socket.lacks(doubt) && Some(socket.id().as_str()) != to.except;
+                let list = Arc::new(subscribers.list.iter().filter(lacking).cloned().collect());
+                let (packet, unwritten) = numbered(packet, history.map(|history| history.pass(packet)));
+                return (list, Event { packet, except: None, follower, unwritten });
+            }
+            let kept = history.map(|history| history.keep(&mut subscribers.log, packet, to.except));
+            let (packet, unwritten) = numbered(packet, kept);
+            let except = to.except.and_then(|socket| subscribers.places.get(socket).copied());
+            (subscribers.list.clone(), Event { packet, except, follower, unwritten })
         });
         self.keep_bounds();
         if waits && !later.channels.iter().any(|other| Arc::ptr_eq(other, &entry)) {
@@ -336,6 +351,11 @@ impl Subscribers {
         }
         self.absent += 1;
     }
+}
+
+/// A packet with its number, where it has got one.
+fn numbered(packet: &Packet, numbered: Option<(Packet, Unwritten)>) -> (Packet, Option<Unwritten>) {
+    numbered.map_or_else(|| (packet.clone(), None), |(packet, unwritten)| (packet, Some(unwritten)))
 }
 
 /// Whether a socket's client can ask for what it has missed.

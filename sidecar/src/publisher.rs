@@ -11,12 +11,14 @@ use crate::{
     counters::{Counter, Counters},
     devlog::DevLog,
     edge::{Packet, packet::is_reserved},
-    hub::{Follower, Hub, Later, Tally},
+    hub::{Follower, Hub, Later, Tally, To},
     once::Once,
     seen::{Ledger, Met},
     tail::{Outcome, Tail},
 };
 
+#[cfg(test)]
+mod doubt_tests;
 mod entrance;
 mod event;
 #[cfg(test)]
@@ -29,6 +31,9 @@ pub use event::{Came, Publish, PublishError, Source};
 use entrance::Entrance;
 use travel::Travel;
 use trip::Trip;
+
+/// What is told of an event that a killed sidecar has begun to emit.
+const IN_DOUBT: &str = "the last sidecar was killed while it emitted this event";
 
 /// Accepts events and hands them to the hub.
 pub struct Publisher {
@@ -96,9 +101,9 @@ impl Publisher {
         })?;
         let part = publish.channels.first().copied().filter(|_| publish.source == Source::Redis);
         let (met, _entering) = publish.id.map(|id| self.entrance.meet(id, part)).unzip();
-        let emitting = match met {
-            None => None,
-            Some(Met::Never(emitting)) => Some(emitting),
+        let (emitting, lacking) = match met {
+            None => (None, None),
+            Some(Met::Never(emitting)) => (Some(emitting), None),
             Some(Met::Before) => {
                 self.counters.duplicates.add();
                 self.relay(publish, later); // the sidecar that emitted it may have died before it told the others
@@ -108,15 +113,25 @@ impl Publisher {
                 self.tell(publish, &road, Outcome::Duplicate, Some("its id was published before".into()));
                 return Ok(0);
             }
-            Some(Met::InDoubt) => {
+            Some(Met::InDoubt(emitting, doubt)) => {
                 self.counters.in_doubt.add();
-                self.relay(publish, later);
                 self.came_twice(publish);
                 let event = start_of(publish.event);
-                tracing::warn!(id = ?publish.id, event, "the last sidecar was killed while it emitted this event; not repeated");
-                let reason = "the last sidecar was killed while it emitted this event";
-                self.tell(publish, &road, Outcome::InDoubt, Some(reason.into()));
-                return Ok(0);
+                // What comes by Redis has had its place there.
+                match doubt.filter(|_| publish.source != Source::Redis) {
+                    Some(doubt) => {
+                        tracing::warn!(id = ?publish.id, event, "in doubt: the last sidecar was killed while it emitted this event; \
+                            repeated to those clients alone that have not heard it for certain");
+                        (Some(emitting), Some(doubt))
+                    }
+                    None => {
+                        tracing::warn!(id = ?publish.id, event, "in doubt: the last sidecar was killed while it emitted this event; \
+                            not repeated");
+                        self.relay(publish, later);
+                        self.tell(publish, &road, Outcome::InDoubt, Some(IN_DOUBT.into()));
+                        return Ok(0);
+                    }
+                }
             }
         };
         match publish.came_as {
@@ -125,7 +140,8 @@ impl Publisher {
             None => {}
         }
         road.accepted();
-        let trip = Arc::new(Trip::begin(self, publish, road, emitting));
+        let known = lacking.map_or((Outcome::Nobody, None), |_| (Outcome::InDoubt, Some(IN_DOUBT.to_owned())));
+        let trip = Arc::new(Trip::begin(self, publish, road, known, emitting));
         let packet = |channel: &str| Packet::on_channel(publish.event, channel, publish.data);
         let ours = self.cluster.as_ref().filter(|cluster| match publish.source {
             Source::Unix | Source::Http => true,
@@ -138,7 +154,7 @@ impl Publisher {
                 let all = publish.channels.iter().enumerate();
                 let there = all.filter(|(_, channel)| self.cluster.is_some() || self.hub.has(channel));
                 let packets = there.map(|(stop, channel)| (stop, *channel, packet(channel)));
-                emit_all(&self.hub, packets, publish.except, &trip, later)
+                emit_all(&self.hub, packets, To { except: publish.except, lacking }, &trip, later)
             }
             Some(cluster) => {
                 let subscribers = publish.channels.iter().map(|channel| self.hub.count(channel)).sum::<usize>();
@@ -149,7 +165,7 @@ impl Publisher {
                 let emit = move || {
                     let all = packets.iter().enumerate();
                     let packets = all.map(|(stop, (channel, packet))| (stop, channel.as_str(), packet.clone()));
-                    emit_all(&hub, packets, except.as_deref(), &trip, &mut had.lock());
+                    emit_all(&hub, packets, To { except: except.as_deref(), lacking }, &trip, &mut had.lock());
                 };
                 if publish.source == Source::Redis {
                     cluster.overhear(publish, emit);
@@ -159,7 +175,9 @@ impl Publisher {
                 u32::try_from(subscribers).unwrap_or(u32::MAX)
             }
         };
-        self.accepted(publish.source).add();
+        if lacking.is_none() {
+            self.accepted(publish.source).add();
+        }
         Ok(subscribers)
     }
 
@@ -308,13 +326,13 @@ impl Publisher {
 fn emit_all<'a>(
     hub: &Hub,
     packets: impl Iterator<Item = (usize, &'a str, Packet)>,
-    except: Option<&str>,
+    to: To<'_>,
     trip: &Arc<Trip>,
     later: &mut Later,
 ) -> u32 {
     let emit = |(stop, channel, packet): (usize, &str, Packet)| {
         let follower = Some((trip.clone() as Arc<dyn Follower>, stop));
-        hub.emit_later(channel, &packet, except, follower, later)
+        hub.emit_later(channel, &packet, to, follower, later)
     };
     packets.map(emit).sum()
 }

@@ -15,6 +15,7 @@ pub mod mark;
 mod offset;
 mod pid;
 mod trace;
+mod unwritten;
 
 pub use clock::{Look, Moment, now};
 pub use history::History;
@@ -23,6 +24,7 @@ pub use mark::Mark;
 pub use offset::{Epoch, Offset};
 pub use pid::{Pid, PidHash};
 pub use trace::{Rewound, Trace};
+pub use unwritten::{Doubt, Heard, Unwritten};
 
 /// The offset that a client names. For the fuzzer.
 #[cfg(feature = "fuzzing")]

@@ -1,11 +1,11 @@
 //! The ids of the last events, so that one that is published twice is emitted once; in memory, and in a [`Ledger`] that
 //! outlives this process however it ends.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use rustecho_wire::EventId;
 
-use crate::hub::BUCKETS;
+use crate::{hub::BUCKETS, recovery::Doubt};
 
 mod ledger;
 
@@ -22,8 +22,9 @@ pub(crate) enum Met {
     Never(Emitting),
     /// It has been emitted, or another thread is about to.
     Before,
-    /// A sidecar was killed while it wrote it to a socket: to how many, nobody knows.
-    InDoubt,
+    /// A sidecar was killed while it wrote it to its sockets. To how many, nobody knows; some of their clients can be told apart, by
+    /// what they say when they come back.
+    InDoubt(Emitting, Option<Doubt>),
 }
 
 /// An event is on its way to its sockets, until this is dropped.
@@ -41,16 +42,16 @@ impl Drop for Emitting {
 pub(crate) struct Coming(());
 
 impl Emitting {
-    /// Tells that the next thing this thread writes to a socket is these events.
-    pub(crate) fn come<'a>(events: impl Iterator<Item = &'a Self>) -> Coming {
-        set_coming(events.filter_map(|event| event.0));
+    /// Tells that the next thing this thread writes to a socket is these events, and who lacks them if this is as far as they come.
+    pub(crate) fn come<'a>(events: impl Iterator<Item = &'a Self>, doubt: Option<Doubt>) -> Coming {
+        set_coming(events.filter_map(|event| event.0), doubt);
         Coming(())
     }
 }
 
 impl Drop for Coming {
     fn drop(&mut self) {
-        set_coming([].into_iter());
+        set_coming([].into_iter(), None);
     }
 }
 
@@ -59,8 +60,8 @@ impl Drop for Coming {
 pub(crate) struct Seen {
     ids: HashSet<EventId>,
     order: VecDeque<EventId>,
-    /// Of the ids, those that the ledger could not be sure about: as many as there were threads.
-    in_doubt: HashSet<EventId>,
+    /// Of the ids, those that the ledger could not be sure about and that nobody has brought again: as many as there were threads.
+    in_doubt: HashMap<EventId, (Place, Option<Doubt>)>,
     /// Of the ids, those of events that came channel by channel.
     in_parts: HashSet<EventId>,
     ledger: Option<Ledger>,
@@ -69,10 +70,10 @@ pub(crate) struct Seen {
 impl Seen {
     /// Goes on where the ledger's last owner was stopped, or killed.
     pub(crate) fn resume(&mut self, ledger: Ledger) {
-        for (id, emitted) in ledger.read() {
-            self.remember(id);
-            if !emitted {
-                self.in_doubt.insert(id);
+        for event in ledger.read() {
+            self.remember(event.id);
+            if let Some(doubt) = event.in_doubt {
+                self.in_doubt.insert(event.id, doubt);
             }
         }
         self.ledger = Some(ledger);
@@ -81,7 +82,8 @@ impl Seen {
     /// Remembers an id that is about to be emitted, unless it has been met.
     pub(crate) fn begin(&mut self, id: EventId) -> Met {
         if self.ids.contains(&id) {
-            return if self.in_doubt.contains(&id) { Met::InDoubt } else { Met::Before };
+            let in_doubt = self.in_doubt.remove(&id);
+            return in_doubt.map_or(Met::Before, |(place, doubt)| Met::InDoubt(Emitting(Some(place)), doubt));
         }
         self.remember(id);
         Met::Never(Emitting(self.ledger.as_mut().map(|ledger| ledger.begin(id))))
@@ -136,7 +138,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::testing::TempDir;
+    use crate::{recovery::Epoch, testing::TempDir};
 
     fn id(n: u128) -> EventId {
         EventId(n.to_be_bytes())
@@ -146,7 +148,11 @@ mod tests {
         match seen.begin(id(n)) {
             Met::Never(_) => "never",
             Met::Before => "before",
-            Met::InDoubt => "in doubt",
+            Met::InDoubt(_, None) => "in doubt",
+            Met::InDoubt(_, Some(doubt)) => {
+                assert_eq!(doubt, Doubt { epoch: doubt.epoch, from: 41 });
+                "in doubt, but not for all"
+            }
         }
     }
 
@@ -174,11 +180,18 @@ mod tests {
         // Killed before the door, and killed at it: what is never dropped is never done.
         std::mem::forget(seen.begin(id(total)));
         let Met::Never(second) = seen.begin(id(total + 1)) else { panic!("met before") };
-        let coming = Emitting::come([&second].into_iter());
+        let coming = Emitting::come([&second].into_iter(), None);
         at_the_door();
         at_the_door();
         drop(coming);
         std::mem::forget(second);
+        let Met::Never(third) = seen.begin(id(total + 2)) else { panic!("met before") };
+        for from in [41, 43] {
+            let coming = Emitting::come([&third].into_iter(), Some(Doubt { epoch: Epoch::fresh(), from }));
+            at_the_door();
+            drop(coming);
+        }
+        std::mem::forget(third);
         let counts = std::array::from_fn(|at| at as u64 * 7);
         seen.set_subscriptions(&counts);
         drop(seen);
@@ -189,6 +202,8 @@ mod tests {
         seen.resume(ledger);
         assert_eq!(met(&mut seen, total - 1), "before");
         assert_eq!(met(&mut seen, total + 1), "in doubt");
+        assert_eq!(met(&mut seen, total + 1), "before", "there is one more try at most");
+        assert_eq!(met(&mut seen, total + 2), "in doubt, but not for all");
         assert_eq!(met(&mut seen, total), "never", "nothing of it had left");
         assert_eq!(met(&mut seen, total), "before");
         assert_eq!(met(&mut seen, 3), "never", "too long ago");
@@ -199,7 +214,7 @@ mod tests {
         let folder = TempDir::new("ledger");
         let path = folder.path().join("l");
         fs::write(&path, "something else").unwrap();
-        assert_eq!(Ledger::open(&path).unwrap().read(), []);
+        assert!(Ledger::open(&path).unwrap().read().is_empty());
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
         assert!(Ledger::open(&link).is_err());

@@ -13,7 +13,7 @@ use crate::{
     auth::{Ask, Authorizer, Verdict},
     channel::ChannelName,
     edge::{EmitError, Generation, Handshake, Headers, Packet, Socket, SocketId, Transport},
-    recovery::Trace,
+    recovery::{Doubt, Heard, Trace},
 };
 
 /// A socket that writes down what it is handed.
@@ -24,6 +24,7 @@ pub(crate) struct StubSocket {
     pid: Option<String>,
     trace: Mutex<Trace>,
     broken: AtomicBool,
+    heard: Heard,
 }
 
 impl StubSocket {
@@ -33,14 +34,20 @@ impl StubSocket {
     }
 
     fn whole(id: SocketId, handshake: Handshake) -> Self {
-        let (packets, trace, broken) = Default::default();
-        Self { id, handshake, packets, pid: None, trace, broken }
+        let (packets, trace, broken, heard) = Default::default();
+        Self { id, handshake, packets, pid: None, trace, broken, heard }
     }
 
     /// One whose client can recover, and has been written this.
     pub(crate) fn recovering(id: SocketId, pid: &str, trace: Trace) -> Arc<Self> {
         let handshake = Handshake { headers: Headers::default(), peer: None, generation: Generation::V4 };
         Arc::new(Self { pid: Some(pid.into()), trace: Mutex::new(trace), ..Self::whole(id, handshake) })
+    }
+
+    /// One whose client has lost its session and says what it has heard last.
+    pub(crate) fn that_heard(id: &str, heard: Heard) -> Arc<Self> {
+        let handshake = Handshake { headers: Headers::default(), peer: None, generation: Generation::V4 };
+        Arc::new(Self { pid: Some(id.into()), heard, ..Self::whole(id.into(), handshake) })
     }
 
     /// The packets so far; they are forgotten.
@@ -87,6 +94,10 @@ impl Socket for StubSocket {
 
     fn trace(&self) -> Trace {
         self.trace.lock().clone()
+    }
+
+    fn lacks(&self, doubt: Doubt) -> bool {
+        self.heard.lacks(doubt)
     }
 
     fn emit(&self, packet: &Packet) -> Result<(), EmitError> {

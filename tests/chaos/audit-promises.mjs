@@ -7,6 +7,8 @@ const AT_REDIS = ['kill Redis', 'restart Redis', 'stop Redis', 'flush Redis'];
 /** Redis in a run keeps nothing on disk. */
 const FORGETS = ['kill Redis', 'restart Redis', 'flush Redis'];
 const TO_REDIS = ['cut link to Redis', 'slow link to Redis'];
+/** What was heard no longer before a call may have been written beside it. */
+const BESIDE_MS = 20;
 const OF_PAGES = ['pages come and go', 'channels are left and joined'];
 const TO_CLIENTS = ['cut link to clients', 'slow link to clients', 'break connections'];
 
@@ -19,8 +21,9 @@ export class Promises {
     this.heard = new Map();
     this.whispers = [];
     this.whispered = new Map();
-    /** When an event was first heard by anybody. */
+    /** When an event was first heard by anybody, and by a page of each node. */
     this.first = new Map();
+    this.firstAt = new Map();
   }
 
   take(record) {
@@ -29,6 +32,8 @@ export class Promises {
     if (record.is === 'heard') {
       this.#add(this.heard, record);
       if (!this.first.has(record.n)) this.first.set(record.n, record.t);
+      const key = `${record.n} ${this.pages.pages.get(record.c)?.node}`;
+      if (!this.firstAt.has(key)) this.firstAt.set(key, record.t);
     }
     if (record.is === 'whispered') this.#add(this.whispered, record);
   }
@@ -58,6 +63,7 @@ export class Promises {
     this.whispers = [];
     this.whispered.clear();
     this.first.clear();
+    this.firstAt.clear();
   }
 
   /** What was heard: once, in order, and by nobody who was left out. */
@@ -99,22 +105,23 @@ export class Promises {
 
   /** A session with what its order proves: where each publisher had got to when it was last heard. */
   #session(page, session, next, heard) {
-    const [reached, accepted] = [new Map(), new Map()];
+    const [reached, accepted, times] = [new Map(), new Map(), []];
     const most = (map, key, value) => map.set(key, Math.max(value, map.get(key) ?? 0));
     const past = session.past.map((stay) => ({ ...stay, reached: new Map() }));
     for (const { n, ch, pub, s, sid, t } of heard) {
       if (sid !== session.sid) continue;
+      times.push(t);
       most(reached, pub, s);
       for (const stay of past) if (stay.ch === ch && !(stay.again < t)) most(stay.reached, pub, s);
       const publish = this.publishes.get(n);
       if (publish?.fate === 'emitted' && publish.node) most(accepted, publish.node, publish.t0);
     }
     const stays = [...session.channels].map(([ch, { since }]) => ({ ch, since }));
-    return { session, next, reached, accepted, stays: [...stays, ...past] };
+    return { session, next, reached, accepted, times, stays: [...stays, ...past] };
   }
 
   /** Why a session had to hear an event, if it had. */
-  #promise(page, { session, next, reached, accepted, stays }, event, ch) {
+  #promise(page, { session, next, reached, accepted, times, stays }, event, ch) {
     if (event.except !== undefined && event.except === session.sid) return undefined;
     const stay = stays.find((one) => one.ch === ch && one.since < event.t0 && !(one.until < event.t1));
     if (!stay) return undefined;
@@ -128,11 +135,11 @@ export class Promises {
     if (event.fate === 'emitted' && event.t1 < accepted.get(event.node)) {
       return 'an event that was accepted later at the same node was heard in this session';
     }
-    return this.#overRestart(page, session, next, event, ch);
+    return this.#overRestart(page, session, next, event, ch, times);
   }
 
   /** "nothing is emitted before as many subscriptions as there were are back, channel by channel, or spool.settleMs has passed" */
-  #overRestart(page, session, next, event, ch) {
+  #overRestart(page, session, next, event, ch, times) {
     const { node } = page;
     if (session.end.how !== 'new session' || !next || event.node !== node || !['extension', 'php'].includes(event.road)) return undefined;
     // The page's own, from when it had come back.
@@ -146,11 +153,25 @@ export class Promises {
     // to answer while it was up has it by its socket as well.
     const isUnsure = page.transport !== 'websocket' && event.t0 < down.from;
     if (event.fate === 'emitted') return event.t1 < down.from && !isUnsure ? 'it was accepted before the sidecar went down' : undefined;
-    if (isUnsure) return undefined;
+    if (isUnsure || this.#isInDoubt(page, session, event, down, times)) return undefined;
     // Who counts subscriptions takes one page for another: where pages change at the same time, nobody can say.
     if (this.faults.any(OF_PAGES, undefined, down.from - 3_000, down.to + 2 * this.rules.backMs)) return undefined;
     const isBack = next.channels.get(ch)?.since <= down.to + this.rules.backMs && !next.end;
     return isBack && event.t0 < down.to ? 'it was spooled, and the page was back in time' : undefined;
+  }
+
+  /**
+   * "To these an event in doubt is not repeated": the sidecar was killed between two sockets of it, and the page cannot say whether
+   * it has heard it.
+   */
+  #isInDoubt(page, session, event, down, times) {
+    const { node } = page;
+    const first = this.firstAt.get(`${event.n} ${node}`);
+    if (!(event.t0 < down.from && first < down.to)) return false;
+    if (first < down.from - this.rules.momentMs && !this.faults.any(['stop sidecar'], node, first, down.from)) return false;
+    const begun = Math.max(session.from, ...this.faults.during(DOWN, node, session.from, event.t0).map(({ to }) => to));
+    const beside = times.some((t) => t >= event.t0 - BESIDE_MS);
+    return !page.recovers || beside || !times.some((t) => t > begun);
   }
 
   /** Redis forgets what nobody listens to: a legacy event is promised where nothing had disturbed Redis or the node for a while. */

@@ -1,11 +1,11 @@
-// kill -9 of the sidecar while php-fpm publishes: every event whose call returned reaches the subscriber exactly once, in the
-// order of its worker.
+// kill -9 of the sidecar while php-fpm publishes: every event whose call returned reaches each subscriber exactly once, in the
+// order of its worker, also the one that was being written to them one after another.
 //
 //   node tests/kill/kill.mjs            one run; exits 1 when an event is lost, repeated or out of order
-//   RUNS=100 EVENTS=10000 WORKERS=8 KILLS=1 node tests/kill/kill.mjs
+//   RUNS=100 EVENTS=10000 WORKERS=8 KILLS=1 SUBSCRIBERS=4 node tests/kill/kill.mjs
 //
-// Everything is real: the built sidecar and extension, php-fpm, socket.io-client 4. The subscriber is an ordinary client that
-// reconnects and subscribes again. `spool.settleMs` is long, so that it is back before anything is emitted to nobody.
+// Everything is real: the built sidecar and extension, php-fpm, socket.io-client 4. The subscribers are ordinary clients that
+// reconnect and subscribe again. `spool.settleMs` is long, so that they are back before anything is emitted to nobody.
 
 import { mkdtempSync, readdirSync, rmSync, chmodSync } from 'node:fs';
 import os from 'node:os';
@@ -21,6 +21,7 @@ const RUNS = Number(process.env.RUNS ?? 1);
 const EVENTS = Number(process.env.EVENTS ?? 10_000);
 const WORKERS = Number(process.env.WORKERS ?? 8);
 const KILLS = Number(process.env.KILLS ?? 1);
+const SUBSCRIBERS = Number(process.env.SUBSCRIBERS ?? 4);
 const PER_REQUEST = 50;
 const DRAIN_MS = 60_000;
 const SCRIPT = fileURLToPath(new URL('publish.php', import.meta.url));
@@ -28,7 +29,7 @@ const SCRIPT = fileURLToPath(new URL('publish.php', import.meta.url));
 /** A client that notes what it gets, in order, and how often it had to connect. */
 function subscribe(sidecar) {
   const got = [];
-  const socket = io(sidecar.url, { transports: ['websocket'], reconnectionDelay: 50, reconnectionDelayMax: 200 });
+  const socket = io(sidecar.url, { transports: ['websocket'], forceNew: true, reconnectionDelay: 50, reconnectionDelayMax: 200 });
   const subscriber = { got, connects: 0, close: () => socket.close() };
   socket.on('connect', () => {
     subscriber.connects++;
@@ -56,7 +57,7 @@ async function publishAll(fpm) {
 }
 
 /** Kills the sidecar somewhere in the middle, leaves it dead for a moment, and starts it again. */
-async function killAndRestart(sidecar, subscriber) {
+async function killAndRestart(sidecar, [subscriber]) {
   for (let kill = 1; kill <= KILLS; kill++) {
     const moment = EVENTS * (0.1 + 0.7 * ((kill - 1 + Math.random()) / KILLS));
     await until(`event ${moment}`, () => subscriber.got.length >= moment, DRAIN_MS);
@@ -66,8 +67,17 @@ async function killAndRestart(sidecar, subscriber) {
   }
 }
 
-function compare(told, got) {
+/** What the calls said. */
+function count(told) {
   const counts = { direct: 0, spooled: 0, failed: 0, lost: 0, twice: 0, reordered: 0, stray: 0 };
+  for (const calls of told.values()) {
+    for (const [, outcome] of calls) counts[outcome in counts ? outcome : 'failed']++;
+  }
+  return counts;
+}
+
+/** Adds what one subscriber got otherwise than the calls said. */
+function compare(counts, told, got) {
   const seen = new Map();
   for (const { worker, number } of got) seen.set(worker, [...(seen.get(worker) ?? []), number]);
   for (const [worker, calls] of told) {
@@ -76,13 +86,11 @@ function compare(told, got) {
     counts.twice += numbers.length - once.size;
     counts.reordered += numbers.filter((number, index) => index > 0 && number < numbers[index - 1]).length;
     for (const [number, outcome] of calls) {
-      counts[outcome in counts ? outcome : 'failed']++;
       if (outcome in counts && !once.has(number)) counts.lost++;
     }
     const called = new Set(calls.map(([number]) => number));
     counts.stray += numbers.filter((number) => !called.has(number)).length;
   }
-  return counts;
 }
 
 async function run() {
@@ -97,20 +105,24 @@ async function run() {
       environment: {}, workers: WORKERS, ini: { 'rustecho.socket': sidecar.socket },
     });
     undo.push(() => fpm.stop());
-    const subscriber = subscribe(sidecar);
-    undo.push(() => subscriber.close());
-    await until('the subscription', async () => await sidecar.subscribers('orders') === 1);
+    const subscribers = Array.from({ length: SUBSCRIBERS }, () => subscribe(sidecar));
+    undo.push(() => subscribers.forEach((subscriber) => subscriber.close()));
+    await until('the subscriptions', async () => await sidecar.subscribers('orders') === SUBSCRIBERS);
 
-    const [told] = await Promise.all([publishAll(fpm), killAndRestart(sidecar, subscriber)]);
+    const [told] = await Promise.all([publishAll(fpm), killAndRestart(sidecar, subscribers)]);
     await until('an empty spool', () => !readdirSync(spool).some((name) => name.endsWith('.spool')), DRAIN_MS);
-    // What was written to the subscriber before this event arrives before it.
+    // What was written to a subscriber before this event arrives before it.
     const last = JSON.parse(await runScript(fpm.port, SCRIPT, 'events=1'));
     told.set(last.worker, [...(told.get(last.worker) ?? []), ...last.told]);
     const number = last.told[0][0];
-    await until('the last event', () => subscriber.got.some((event) => event.number === number), DRAIN_MS);
+    const isThere = (subscriber) => subscriber.got.some((event) => event.number === number);
+    await until('the last event', () => subscribers.every(isThere), DRAIN_MS);
 
     const inDoubt = sidecar.process.output.split('was killed while it emitted').length - 1;
-    return { ...compare(told, subscriber.got), inDoubt, workers: told.size, connects: subscriber.connects };
+    const counts = count(told);
+    for (const { got } of subscribers) compare(counts, told, got);
+    const connects = Math.max(...subscribers.map((subscriber) => subscriber.connects));
+    return { ...counts, inDoubt, workers: told.size, connects };
   } finally {
     for (const step of undo.reverse()) await step();
   }

@@ -80,7 +80,11 @@ fn event(road: &Value) -> (String, Tone) {
         }
         Some("nobody") if sum("leftOut") > 0 => ("to nobody: only its sender is subscribed".to_owned(), Tone::Warn),
         Some("nobody") => ("to nobody: no one is subscribed".to_owned(), Tone::Warn),
-        Some("duplicate" | "in_doubt") => (format!("not emitted: {}", reason()), Tone::Warn),
+        Some("duplicate") => (format!("not emitted: {}", reason()), Tone::Warn),
+        Some("in_doubt") => {
+            let again = sockets(sum("taken"));
+            (format!("in doubt: {}; now to {again} that had not heard it", reason()), Tone::Warn)
+        }
         _ => (format!("refused: {}", reason()), Tone::Bad),
     };
     let source = clean(road["source"].as_str().unwrap_or_default());

@@ -68,6 +68,7 @@ use super::{DisconnectReason, Generation, Handshake, Sessions};
 use crate::{
     admission::Place,
     config::{Limits, SocketIoConfig},
+    recovery::Heard,
     server::PeerAddress,
 };
 
@@ -301,7 +302,7 @@ impl Edge {
             let mut state = conn.state.lock();
             // Its websocket may have broken already; nobody would tell of the end of a socket that joins now.
             if state.ended.is_none() {
-                conn.join(&mut state);
+                conn.join(&mut state, Heard::Unknown);
             }
         }
         if self.stopping.load(Ordering::Relaxed) {

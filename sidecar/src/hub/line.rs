@@ -25,6 +25,7 @@ use crate::{
     counters::Counters,
     edge::{EmitError, Packet, Run, Socket},
     prefetch,
+    recovery::Unwritten,
     seen::Emitting,
 };
 
@@ -43,6 +44,8 @@ pub(super) struct Event {
     pub(super) except: Option<usize>,
     /// Let go of once every socket has been handed the event; told by this number whom it reached.
     pub(super) follower: Option<(Arc<dyn Follower>, usize)>,
+    /// Of a numbered one.
+    pub(super) unwritten: Option<Unwritten>,
 }
 
 /// Goes along with an event.
@@ -286,7 +289,8 @@ impl Batch {
 /// Hands consecutive events to every socket of a list.
 fn write_run(list: &[Arc<dyn Socket>], events: &[Event], counters: &Counters) {
     let followers = || events.iter().filter_map(|event| event.follower.as_ref());
-    let coming = Emitting::come(followers().filter_map(|(follower, _)| follower.emitting()));
+    let doubt = events.iter().find_map(|event| event.unwritten.as_ref()).map(Unwritten::doubt);
+    let coming = Emitting::come(followers().filter_map(|(follower, _)| follower.emitting()), doubt);
     let mut excepted: Vec<usize> = events.iter().filter_map(|event| event.except).collect();
     excepted.sort_unstable();
     let run = Run::new(events.iter().map(|event| event.packet.clone()).collect());

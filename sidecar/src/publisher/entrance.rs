@@ -54,7 +54,7 @@ impl Entrance {
             Some(channel) => state.seen.begin_part(id, channel),
             None => state.seen.begin(id),
         };
-        let enters = matches!(met, Met::Never(_));
+        let enters = matches!(met, Met::Never(_) | Met::InDoubt(..));
         if enters {
             state.entering.push(id);
         }

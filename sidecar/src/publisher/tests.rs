@@ -10,7 +10,7 @@ fn door() -> (Publisher, Arc<StubSocket>) {
     (Publisher::new(hub, Limits::default(), Arc::default(), DevLog::new(false)), socket)
 }
 
-fn publish<'a>(channels: &[&'a str], event: &'a str, data: &'a RawValue) -> Publish<'a> {
+pub(super) fn publish<'a>(channels: &[&'a str], event: &'a str, data: &'a RawValue) -> Publish<'a> {
     Publish {
         source: Source::Http,
         id: None,
@@ -23,7 +23,7 @@ fn publish<'a>(channels: &[&'a str], event: &'a str, data: &'a RawValue) -> Publ
     }
 }
 
-fn raw(json: &str) -> Box<RawValue> {
+pub(super) fn raw(json: &str) -> Box<RawValue> {
     RawValue::from_string(json.into()).unwrap()
 }
 

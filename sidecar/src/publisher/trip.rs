@@ -23,8 +23,15 @@ pub(super) struct Trip {
 }
 
 impl Trip {
-    pub(super) fn begin(door: &Publisher, publish: &Publish<'_>, travel: Travel, emitting: Option<Emitting>) -> Self {
-        let road = door.tail.wants(publish.came.trace).then(|| Box::new(travel.told(publish, Outcome::Nobody, None)));
+    /// `known` is what is told of it as long as it has reached nobody, and why.
+    pub(super) fn begin(
+        door: &Publisher,
+        publish: &Publish<'_>,
+        travel: Travel,
+        known: (Outcome, Option<String>),
+        emitting: Option<Emitting>,
+    ) -> Self {
+        let road = door.tail.wants(publish.came.trace).then(|| Box::new(travel.told(publish, known.0, known.1)));
         let (counters, tail) = (door.counters.clone(), door.tail.clone());
         Self { travel, emitting, counters, tail, road: Mutex::new(road) }
     }
@@ -40,7 +47,7 @@ impl Follower for Trip {
             if let Some(stop) = road.channels.get_mut(stop) {
                 stop.reach = reach;
             }
-            if reach.taken > 0 {
+            if reach.taken > 0 && road.result == Outcome::Nobody {
                 road.result = Outcome::Emitted;
             }
         }

@@ -8,7 +8,12 @@ use std::sync::{
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use super::{Epoch, Log, Mark, Offset, log::Entry, mark, now};
+use super::{
+    Epoch, Log, Mark, Offset,
+    log::Entry,
+    mark, now,
+    unwritten::{Unwritten, Ways},
+};
 use crate::{config::RecoveryConfig, edge::Packet};
 
 /// Gives events their numbers and knows how much all [`Log`]s hold together.
@@ -17,6 +22,7 @@ pub struct History {
     settings: ArcSwap<RecoveryConfig>,
     epoch: Epoch,
     last: AtomicU64,
+    ways: Arc<Ways>,
     bytes: AtomicUsize,
     /// How far the node has come in the cluster's order, while it keeps to it.
     reached: Mutex<Option<Mark>>,
@@ -31,6 +37,7 @@ impl History {
             settings: ArcSwap::from_pointee(settings),
             epoch,
             last: AtomicU64::new(last),
+            ways: Arc::new(Ways::new(epoch)),
             bytes: AtomicUsize::new(0),
             reached: Mutex::default(),
             is_hushed: AtomicBool::new(false),
@@ -64,16 +71,27 @@ impl History {
 
     /// Numbers an event and keeps it on its channel's log. The caller lets nobody else do this to the channel, nor subscribe to
     /// it, in between: a socket that subscribes gets the events with higher numbers and no others.
-    pub fn keep(&self, log: &mut Log, packet: &Packet, except: Option<&str>) -> Packet {
-        let number = self.last.fetch_add(1, Relaxed) + 1;
+    pub fn keep(&self, log: &mut Log, packet: &Packet, except: Option<&str>) -> (Packet, Unwritten) {
+        let (number, packet, unwritten) = self.number(packet);
         let (mark, at) = (mark::current(), now());
         if mark::is_outside() {
             log.note_unplaced(at);
         }
-        let told = mark.or_else(|| self.reached()).filter(|_| !self.is_hushed.load(Relaxed));
-        let packet = packet.numbered(Offset { mark: told, ..self.epoch.offset(number) });
         self.restore(log, Entry { number, at, mark, packet: packet.clone(), except: except.map(Into::into) });
-        packet
+        (packet, unwritten)
+    }
+
+    /// Numbers an event that is not kept: who is away gets it some other way, or has it.
+    pub fn pass(&self, packet: &Packet) -> (Packet, Unwritten) {
+        let (_, packet, unwritten) = self.number(packet);
+        (packet, unwritten)
+    }
+
+    fn number(&self, packet: &Packet) -> (u64, Packet, Unwritten) {
+        let unwritten = self.ways.begin(self.last());
+        let number = self.last.fetch_add(1, Relaxed) + 1;
+        let told = mark::current().or_else(|| self.reached()).filter(|_| !self.is_hushed.load(Relaxed));
+        (number, packet.numbered(Offset { mark: told, ..self.epoch.offset(number) }), unwritten)
     }
 
     /// How far the node has come in the cluster's order; none without a cluster, and when it does not keep to the order.

@@ -28,6 +28,18 @@ impl Epoch {
     pub fn offset(self, number: u64) -> Offset {
         Offset { epoch: self, number, mark: None }
     }
+
+    /// As one word that is not 0.
+    pub fn to_word(self) -> u64 {
+        let [a, b, c, d, e, f] = self.0;
+        u64::from_be_bytes([0, 1, a, b, c, d, e, f])
+    }
+
+    /// Reads what [`Epoch::to_word`] makes, and nothing else.
+    pub fn of_word(word: u64) -> Option<Self> {
+        let [0, 1, a, b, c, d, e, f] = word.to_be_bytes() else { return None };
+        Some(Self([a, b, c, d, e, f]))
+    }
 }
 
 /// An event's number with its epoch; as text 8 letters and the number: `kD0a_3Zx1024`. In a cluster also how far the node has come
@@ -76,9 +88,11 @@ mod tests {
         for number in [1, 9, 10, u64::MAX] {
             let offset = epoch.offset(number);
             assert_eq!(Offset::parse(&offset.to_string()), Some(offset));
+            assert_eq!(Epoch::of_word(epoch.to_word()), Some(epoch));
             let marked = Offset { mark: Some(Mark::after((7, 1))), ..offset };
             assert_eq!(Offset::parse(&marked.to_string()), Some(marked));
         }
+        assert_eq!([0, 7, 2 << 48].map(Epoch::of_word), [None; 3]);
         let text = epoch.offset(7).to_string();
         for bad in [
             "",

@@ -13,14 +13,17 @@ use memmap2::MmapMut;
 use rustecho_wire::EventId;
 
 use super::REMEMBERED_IDS;
-use crate::hub::BUCKETS;
+use crate::{
+    hub::BUCKETS,
+    recovery::{Doubt, Epoch},
+};
 
 /// The first bytes of a ledger.
-const MAGIC: u64 = u64::from_be_bytes(*b"RELEDG01");
+const MAGIC: u64 = u64::from_be_bytes(*b"RELEDG02");
 /// Words of the head: magic, and room.
 const HEAD: usize = 8;
-/// Words of a slot: the id's two, and four times its number, counted from 1, plus its [`State`].
-const SLOT: usize = 3;
+/// Words of a slot: the id's two, four times its number, counted from 1, plus its [`State`], and the two of its [`Doubt`].
+const SLOT: usize = 5;
 /// Where the counts of subscriptions begin.
 const COUNTS: usize = HEAD + SLOT * REMEMBERED_IDS;
 const WORDS: usize = COUNTS + BUCKETS;
@@ -55,13 +58,28 @@ impl Drop for Ledger {
 /// One event on its way through this thread.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
-    word: &'static AtomicU64,
+    slot: &'static [AtomicU64],
     number: u64,
+}
+
+/// An event that may have been emitted, by the last owner or before.
+pub(super) struct Emitted {
+    pub(super) id: EventId,
+    /// None where it has been handed to every socket.
+    pub(super) in_doubt: Option<(Place, Option<Doubt>)>,
 }
 
 impl Place {
     pub(super) fn set(self, state: State) {
-        self.word.store(self.number * 4 + state as u64, SeqCst);
+        self.slot[2].store(self.number * 4 + state as u64, SeqCst);
+    }
+
+    /// Notes who lacks the event for certain if this process is killed from now on; what was noted first stays.
+    fn doubt(self, doubt: Doubt) {
+        if self.slot[4].load(SeqCst) == 0 {
+            self.slot[3].store(doubt.from, SeqCst);
+            self.slot[4].store(doubt.epoch.to_word(), SeqCst);
+        }
     }
 }
 
@@ -71,10 +89,13 @@ thread_local! {
     static COMING: Cell<bool> = const { Cell::new(false) };
 }
 
-pub(super) fn set_coming(places: impl Iterator<Item = Place>) {
+pub(super) fn set_coming(places: impl Iterator<Item = Place>, doubt: Option<Doubt>) {
     PLACES.with_borrow_mut(|coming| {
         coming.clear();
         coming.extend(places);
+        if let Some(doubt) = doubt {
+            coming.iter().for_each(|place| place.doubt(doubt));
+        }
         COMING.set(!coming.is_empty());
     });
 }
@@ -136,29 +157,31 @@ impl Ledger {
         self.words[COUNTS..].iter().zip(counts).for_each(|(word, count)| word.store(*count, SeqCst));
     }
 
-    /// The ids that may have been emitted, the oldest first, and whether each has been for sure.
-    pub(super) fn read(&self) -> Vec<(EventId, bool)> {
-        let mut found: Vec<_> = self.words[HEAD..COUNTS]
-            .chunks(SLOT)
-            .map(|slot| {
-                let [high, low, number] = [0, 1, 2].map(|word| slot[word].load(SeqCst));
-                (number, EventId((u128::from(high) << 64 | u128::from(low)).to_be_bytes()))
-            })
-            .filter(|(number, _)| *number >= 4 && number % 4 != State::Begun as u64)
-            .collect();
-        found.sort_unstable();
-        found.into_iter().map(|(number, id)| (id, number % 4 == State::Emitted as u64)).collect()
+    /// The events that may have been emitted, the oldest first.
+    pub(super) fn read(&self) -> Vec<Emitted> {
+        let slots = self.words[HEAD..COUNTS].chunks(SLOT).map(|slot| (slot[2].load(SeqCst), slot));
+        let mut found: Vec<_> = slots.filter(|(number, _)| *number >= 4 && number % 4 != State::Begun as u64).collect();
+        found.sort_unstable_by_key(|(number, _)| *number);
+        let emitted = found.into_iter().map(|(number, slot)| {
+            let [high, low, _, from, epoch] = std::array::from_fn(|word| slot[word].load(SeqCst));
+            let doubt = Epoch::of_word(epoch).map(|epoch| Doubt { epoch, from });
+            let place = Place { slot, number: number / 4 };
+            let in_doubt = (number % 4 != State::Emitted as u64).then_some((place, doubt));
+            Emitted { id: EventId((u128::from(high) << 64 | u128::from(low)).to_be_bytes()), in_doubt }
+        });
+        emitted.collect()
     }
 
     pub(super) fn begin(&mut self, id: EventId) -> Place {
         self.last += 1;
         let at = HEAD + SLOT * ((self.last - 1) % REMEMBERED_IDS as u64) as usize;
-        let place = Place { word: &self.words[at + 2], number: self.last };
+        let place = Place { slot: &self.words[at..at + SLOT], number: self.last };
         let id = u128::from_be_bytes(id.0);
-        // In this order: a slot with a number has the id that belongs to it, wherever the process is killed.
-        place.word.store(0, SeqCst);
-        self.words[at].store((id >> 64) as u64, SeqCst);
-        self.words[at + 1].store(id as u64, SeqCst);
+        // In this order: a slot with a number has what belongs to it, wherever the process is killed.
+        place.slot[2].store(0, SeqCst);
+        place.slot[0].store((id >> 64) as u64, SeqCst);
+        place.slot[1].store(id as u64, SeqCst);
+        place.slot[4].store(0, SeqCst);
         place.set(State::Begun);
         place
     }

@@ -12,7 +12,7 @@ use crate::{
     bounds::{Bound, Bucket},
     channel::ChannelName,
     edge::{DisconnectReason, Packet, Socket, SocketId, packet::quote},
-    hub::Later,
+    hub::{Later, To},
     presence::Members,
 };
 
@@ -139,7 +139,13 @@ impl Context {
                 Whispered::follow(&self.tail, &channel, &event, data.get(), sender).map(|follower| (follower, 0));
             let (hub, to, from, own) = (self.hub.clone(), channel.clone(), session.id.clone(), packet.clone());
             let emit = move || {
-                hub.emit_later(to.as_str(), &own, Some(from.as_str()), follower, &mut Later::default());
+                hub.emit_later(
+                    to.as_str(),
+                    &own,
+                    To { except: Some(from.as_str()), lacking: None },
+                    follower,
+                    &mut Later::default(),
+                );
             };
             match &self.cluster {
                 Some(cluster) => {

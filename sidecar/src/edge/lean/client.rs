@@ -8,7 +8,7 @@ use std::sync::{
 use super::conn::{Conn, LastWord};
 use crate::{
     edge::{DisconnectReason, EmitError, Handshake, Packet, Run, Socket, SocketId, Transport},
-    recovery::Trace,
+    recovery::{Doubt, Heard, Trace},
 };
 
 /// One socket: lives from CONNECT to DISCONNECT or to the end of its connection.
@@ -16,13 +16,15 @@ pub(super) struct Client {
     id: SocketId,
     /// Of a client that can recover.
     pid: Option<Box<str>>,
+    /// What it had heard before this session.
+    heard: Heard,
     conn: Arc<Conn>,
     left: AtomicBool,
 }
 
 impl Client {
-    pub(super) fn new(id: SocketId, pid: Option<&str>, conn: Arc<Conn>) -> Self {
-        Self { id, pid: pid.map(Into::into), conn, left: AtomicBool::new(false) }
+    pub(super) fn new(id: SocketId, pid: Option<&str>, heard: Heard, conn: Arc<Conn>) -> Self {
+        Self { id, pid: pid.map(Into::into), heard, conn, left: AtomicBool::new(false) }
     }
 
     /// From now on nothing is sent to it.
@@ -74,6 +76,10 @@ impl Socket for Client {
             return Err(EmitError::Closed);
         }
         self.conn.emit_run(run)
+    }
+
+    fn lacks(&self, doubt: Doubt) -> bool {
+        self.heard.lacks(doubt)
     }
 
     fn coming(&self) {

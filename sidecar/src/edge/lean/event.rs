@@ -8,7 +8,10 @@ use bytes::Bytes;
 use serde::de::IgnoredAny;
 use serde_json::{Value, value::RawValue};
 
-use crate::edge::{Generation, Received};
+use crate::{
+    edge::{Generation, Received},
+    recovery::Heard,
+};
 
 /// The most attachments one event may bring.
 pub(super) const MAX_ATTACHMENTS: usize = 100;
@@ -83,6 +86,13 @@ pub(super) fn decode(generation: Generation, packet: &str) -> Result<Option<Pack
 pub(super) struct Claimed {
     pub(super) pid: String,
     pub(super) offset: Option<String>,
+}
+
+impl Claimed {
+    /// What it has heard, should there be no session for it.
+    pub(super) fn heard(&self) -> Heard {
+        Heard::of(self.offset.as_deref())
+    }
 }
 
 /// The data of a CONNECT packet may be any object; two of its fields are ours.

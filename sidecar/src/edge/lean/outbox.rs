@@ -14,6 +14,7 @@ use super::{
     pipe::{Mouth, Pipe},
     rule::{Room, Rule},
 };
+use crate::seen::at_the_door;
 
 /// What became of a frame, or of a packet for a client that polls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +94,8 @@ impl Outbox {
     fn write_behind(&mut self, frames: &Bytes, events: u64, rule: &Rule, clock: &Clock) -> Wrote {
         let backlog = self.backlog.get_or_insert_default();
         if backlog.draining {
+            // Whoever drains may write it before this returns.
+            at_the_door();
             return backlog.queue(frames.clone(), events, 0, rule, clock);
         }
         match self.mouth.try_write(frames) {

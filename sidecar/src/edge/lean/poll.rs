@@ -16,6 +16,7 @@ use super::{
     outbox::{ENTRY, Wrote},
     rule::{Room, Rule},
 };
+use crate::seen::at_the_door;
 
 /// The state of a connection that is polling.
 #[derive(Debug, Default)]
@@ -88,6 +89,8 @@ impl Poll {
     }
 
     fn push_all(&mut self, packets: impl IntoIterator<Item = Outgoing>, mut part: Part, rule: &Rule) -> Wrote {
+        // The next answer may be made before this returns.
+        at_the_door();
         let packets: Vec<_> = packets.into_iter().collect();
         let bytes: usize = packets.iter().map(cost).sum();
         let mut most = rule.most(self.queued(), self.allowance);

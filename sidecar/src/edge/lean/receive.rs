@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     edge::{DisconnectReason, Generation, Socket as _, SocketId, Transport, packet::quote},
-    recovery::{Claim, Pid, Trace},
+    recovery::{Claim, Heard, Pid, Trace},
 };
 
 impl Conn {
@@ -71,7 +71,7 @@ impl Conn {
     }
 
     /// Joins the default namespace: at once in generation 3, by CONNECT in generation 4. [`Conn::tell`] has to follow.
-    pub(super) fn join(self: &Arc<Self>, state: &mut State) -> Wrote {
+    pub(super) fn join(self: &Arc<Self>, state: &mut State, heard: Heard) -> Wrote {
         let begins = match self.generation() {
             Generation::V3 => None,
             Generation::V4 => self.edge.sessions.recovers(),
@@ -82,13 +82,19 @@ impl Conn {
             Generation::V4 => SocketId::from(&*sid::fresh()),
         };
         state.trace = Trace::starting_at(begins.unwrap_or_default());
-        let (client, wrote) = self.open(state, id, pid.as_ref().map(Pid::as_str));
+        let (client, wrote) = self.open(state, id, pid.as_ref().map(Pid::as_str), heard);
         state.call(Call::Connected(client));
         wrote
     }
 
     /// Makes the socket and tells the client of it.
-    fn open(self: &Arc<Self>, state: &mut State, id: SocketId, pid: Option<&str>) -> (Arc<Client>, Wrote) {
+    fn open(
+        self: &Arc<Self>,
+        state: &mut State,
+        id: SocketId,
+        pid: Option<&str>,
+        heard: Heard,
+    ) -> (Arc<Client>, Wrote) {
         let answer = match (self.generation(), pid) {
             // Socket.IO 2 has told its client already, together with the Engine.IO handshake.
             (Generation::V3, _) => None,
@@ -96,7 +102,7 @@ impl Conn {
             (Generation::V4, Some(pid)) => Some(format!("40{{\"sid\":\"{id}\",\"pid\":{}}}", quote(pid))),
         };
         let wrote = answer.map_or(Wrote::Fine, |answer| self.put(state, Outgoing::Text(answer.into())));
-        let client = Arc::new(Client::new(id, pid, Arc::clone(self)));
+        let client = Arc::new(Client::new(id, pid, heard, Arc::clone(self)));
         state.joined = Some(Arc::clone(&client));
         state.ever_joined = true;
         self.edge.joined.fetch_add(1, Ordering::Relaxed);
@@ -117,7 +123,7 @@ impl Conn {
             }
             let mut state = conn.state.lock();
             if state.ended.is_none() && state.joined.is_none() {
-                let wrote = conn.join(&mut state);
+                let wrote = conn.join(&mut state, claimed.heard());
                 drop(state);
                 // A failure shows in the connection's end.
                 let _ = conn.settle(wrote);
@@ -146,7 +152,7 @@ impl Conn {
                 return None;
             }
             state.trace = session.trace;
-            let (client, wrote) = self.open(&mut state, session.id, Some(&claimed.pid));
+            let (client, wrote) = self.open(&mut state, session.id, Some(&claimed.pid), Heard::Unknown);
             written = wrote;
             Some(client)
         });
@@ -184,10 +190,10 @@ impl Conn {
                 }
                 state = self.state.lock();
                 if state.ended.is_none() {
-                    wrote = self.join(&mut state);
+                    wrote = self.join(&mut state, claimed.heard());
                 }
             }
-            (Kind::Connect(_), false) => wrote = self.join(&mut state),
+            (Kind::Connect(_), false) => wrote = self.join(&mut state, Heard::Unknown),
             (Kind::Connect(_), true) | (Kind::Error, _) | (_, false) if strict => return Err(Malformed),
             (Kind::Event(event, attachments), joined) => {
                 if attachments > 0 {
