@@ -80,7 +80,9 @@ fn what_a_killed_sidecar_was_writing_reaches_who_lacks_it_and_nobody_twice() {
     let back =
         [("had", heard(&had)), ("cut", cut_heard), ("mute", Heard::Unknown), ("new", Heard::Nothing), ("far", other)];
     let back = back.map(|(id, heard)| StubSocket::that_heard(id, heard));
-    back.iter().for_each(|socket| drop(second.hub.subscribe(&orders, socket.clone())));
+    for socket in &back {
+        second.hub.subscribe(&orders, socket.clone());
+    }
     let heard_by = |texts: [Vec<String>; 5]| texts.map(|texts| texts.len());
     for (name, id, wanted) in
         [("Killed", 2, [0, 1, 0, 1, 0]), ("Killed", 2, [0; 5]), ("Before", 1, [0; 5]), ("After", 3, [1; 5])]
