@@ -82,7 +82,7 @@ impl Seen {
     /// Remembers an id that is about to be emitted, unless it has been met.
     pub(crate) fn begin(&mut self, id: EventId) -> Met {
         if self.ids.contains(&id) {
-            let in_doubt = self.in_doubt.remove(&id);
+            let in_doubt = self.in_doubt.remove(&id).filter(|(place, _)| place.is_kept());
             return in_doubt.map_or(Met::Before, |(place, doubt)| Met::InDoubt(Emitting(Some(place)), doubt));
         }
         self.remember(id);

@@ -7,8 +7,10 @@ const AT_REDIS = ['kill Redis', 'restart Redis', 'stop Redis', 'flush Redis'];
 /** Redis in a run keeps nothing on disk. */
 const FORGETS = ['kill Redis', 'restart Redis', 'flush Redis'];
 const TO_REDIS = ['cut link to Redis', 'slow link to Redis'];
-/** What was heard no longer before a call may have been written beside it. */
-const BESIDE_MS = 20;
+/** An event is being written for no longer than this. */
+const WRITING_MS = 100;
+/** What moves on what a page says that it has heard last. */
+const NUMBERED = ['heard', 'whispered', 'joining', 'leaving'];
 const OF_PAGES = ['pages come and go', 'channels are left and joined'];
 const TO_CLIENTS = ['cut link to clients', 'slow link to clients', 'break connections'];
 
@@ -21,6 +23,7 @@ export class Promises {
     this.heard = new Map();
     this.whispers = [];
     this.whispered = new Map();
+    this.numbered = new Map();
     /** When an event was first heard by anybody, and by a page of each node. */
     this.first = new Map();
     this.firstAt = new Map();
@@ -36,6 +39,7 @@ export class Promises {
       if (!this.firstAt.has(key)) this.firstAt.set(key, record.t);
     }
     if (record.is === 'whispered') this.#add(this.whispered, record);
+    if (NUMBERED.includes(record.is)) this.#add(this.numbered, record);
   }
 
   #add(lists, record) {
@@ -62,6 +66,7 @@ export class Promises {
     this.heard.clear();
     this.whispers = [];
     this.whispered.clear();
+    this.numbered.clear();
     this.first.clear();
     this.firstAt.clear();
   }
@@ -105,23 +110,22 @@ export class Promises {
 
   /** A session with what its order proves: where each publisher had got to when it was last heard. */
   #session(page, session, next, heard) {
-    const [reached, accepted, times] = [new Map(), new Map(), []];
+    const [reached, accepted] = [new Map(), new Map()];
     const most = (map, key, value) => map.set(key, Math.max(value, map.get(key) ?? 0));
     const past = session.past.map((stay) => ({ ...stay, reached: new Map() }));
     for (const { n, ch, pub, s, sid, t } of heard) {
       if (sid !== session.sid) continue;
-      times.push(t);
       most(reached, pub, s);
       for (const stay of past) if (stay.ch === ch && !(stay.again < t)) most(stay.reached, pub, s);
       const publish = this.publishes.get(n);
       if (publish?.fate === 'emitted' && publish.node) most(accepted, publish.node, publish.t0);
     }
     const stays = [...session.channels].map(([ch, { since }]) => ({ ch, since }));
-    return { session, next, reached, accepted, times, stays: [...stays, ...past] };
+    return { session, next, reached, accepted, stays: [...stays, ...past] };
   }
 
   /** Why a session had to hear an event, if it had. */
-  #promise(page, { session, next, reached, accepted, times, stays }, event, ch) {
+  #promise(page, { session, next, reached, accepted, stays }, event, ch) {
     if (event.except !== undefined && event.except === session.sid) return undefined;
     const stay = stays.find((one) => one.ch === ch && one.since < event.t0 && !(one.until < event.t1));
     if (!stay) return undefined;
@@ -135,11 +139,11 @@ export class Promises {
     if (event.fate === 'emitted' && event.t1 < accepted.get(event.node)) {
       return 'an event that was accepted later at the same node was heard in this session';
     }
-    return this.#overRestart(page, session, next, event, ch, times);
+    return this.#overRestart(page, session, next, event, ch);
   }
 
   /** "nothing is emitted before as many subscriptions as there were are back, channel by channel, or spool.settleMs has passed" */
-  #overRestart(page, session, next, event, ch, times) {
+  #overRestart(page, session, next, event, ch) {
     const { node } = page;
     if (session.end.how !== 'new session' || !next || event.node !== node || !['extension', 'php'].includes(event.road)) return undefined;
     // The page's own, from when it had come back.
@@ -153,7 +157,7 @@ export class Promises {
     // to answer while it was up has it by its socket as well.
     const isUnsure = page.transport !== 'websocket' && event.t0 < down.from;
     if (event.fate === 'emitted') return event.t1 < down.from && !isUnsure ? 'it was accepted before the sidecar went down' : undefined;
-    if (isUnsure || this.#isInDoubt(page, session, event, down, times)) return undefined;
+    if (isUnsure || this.#isInDoubt(page, session, event, down)) return undefined;
     // Who counts subscriptions takes one page for another: where pages change at the same time, nobody can say.
     if (this.faults.any(OF_PAGES, undefined, down.from - 3_000, down.to + 2 * this.rules.backMs)) return undefined;
     const isBack = next.channels.get(ch)?.since <= down.to + this.rules.backMs && !next.end;
@@ -164,14 +168,16 @@ export class Promises {
    * "To these an event in doubt is not repeated": the sidecar was killed between two sockets of it, and the page cannot say whether
    * it has heard it.
    */
-  #isInDoubt(page, session, event, down, times) {
+  #isInDoubt(page, session, event, down) {
     const { node } = page;
     const first = this.firstAt.get(`${event.n} ${node}`);
-    if (!(event.t0 < down.from && first < down.to)) return false;
-    if (first < down.from - this.rules.momentMs && !this.faults.any(['stop sidecar'], node, first, down.from)) return false;
+    if (!KILLS.includes(down.kind) || !(event.t0 < down.from && first < down.to)) return false;
+    if (first < down.from - WRITING_MS && !this.faults.any(['stop sidecar'], node, first, down.from)) return false;
+    if (!page.recovers) return true;
     const begun = Math.max(session.from, ...this.faults.during(DOWN, node, session.from, event.t0).map(({ to }) => to));
-    const beside = times.some((t) => t >= event.t0 - BESIDE_MS);
-    return !page.recovers || beside || !times.some((t) => t > begun);
+    const times = (this.numbered.get(page.c) ?? []).map(({ t }) => t).filter((t) => t > begun && t < session.end.t);
+    // What it heard beside the event may have been written after it; what it heard from another sidecar says nothing.
+    return times.length === 0 || times.some((t) => t >= event.t0);
   }
 
   /** Redis forgets what nobody listens to: a legacy event is promised where nothing had disturbed Redis or the node for a while. */

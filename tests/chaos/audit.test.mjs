@@ -136,28 +136,31 @@ describe('The auditor', () => {
 
   test('forgives that an event which was being written at kill -9 misses a page that cannot say what it has heard', () => {
     const missed = 28;
-    const judged = ({ recovers, heardAt, quietBefore = 1_240 }) => {
+    const judged = ({ recovers, heardAt, beside = [], kind = 'kill sidecar' }) => {
       const around = [
         { is: 'lost', c: 'b', why: 'transport close', last: 1_299, t: 1_301 }, { is: 'session', c: 'b', sid: 'new b', recovered: false, t: 1_345 },
-        { is: 'here', c: 'b', ch: 'presence-room.0', users: [3, 6], t: 1_346 }, fault('kill sidecar', 'node 2', 1_300, 1_340),
+        { is: 'here', c: 'b', ch: 'presence-room.0', users: [3, 6], t: 1_346 }, fault(kind, 'node 2', 1_300, 1_340),
         { is: 'page', c: 'b', node: 'node 2', user: 6, recovers, transport: 'websocket', t: 0 },
         { is: 'page', c: 'e', node: 'node 2', user: 6, recovers: false, transport: 'websocket', t: 0 },
         { is: 'asked', c: 'e', ch: 'orders.0', t: 2 }, { is: 'session', c: 'e', sid: 'sid e', recovered: false, t: 1 },
       ];
-      const records = world().filter((record) => !(record.is === 'page' && record.c === 'b')).filter((record) => !(heardBy('b', quietBefore, 1_300)(record))).map((record) => {
+      const records = world().filter((record) => !(record.is === 'page' && record.c === 'b')).filter((record) => !(heardBy('b', 1_240, 1_300)(record) || (heardBy('b', 0)(record) && record.n === missed))).map((record) => {
         if (record.is === 'publish') return { ...record, node: 'node 2', fate: record.n === missed || (record.t0 >= 1_300 && record.t0 < 1_340) ? 'spooled' : 'emitted' };
         return heardBy('b', 1_300)(record) ? { ...record, sid: 'new b', t: Math.max(record.t, 1_350) } : record;
       });
       const event = records.find((record) => record.is === 'publish' && record.n === missed);
       const heard = heardAt === undefined ? [] : [{ is: 'heard', c: 'e', sid: 'sid e', ch: event.ch[0], n: missed, pub: event.pub, s: event.s, published: event.t0, t: heardAt }];
-      const auditor = audit(with_([], ...around, ...records, ...heard), RULES);
+      const auditor = audit(with_([], ...around, ...records, ...heard, ...beside), RULES);
       return auditor.findings.filter(({ figure, c, n }) => figure === 'lost' && c === 'b' && n === missed).length;
     };
     assert.equal(judged({ recovers: false, heardAt: 1_299 }), 0);
     assert.equal(judged({ recovers: false }), 1, 'nobody had it: nothing was in doubt');
     assert.equal(judged({ recovers: false, heardAt: 1_345 }), 1, 'heard after the kill alone');
     assert.equal(judged({ recovers: true, heardAt: 1_299 }), 1, 'this one says what it has heard');
-    assert.equal(judged({ recovers: true, heardAt: 1_299, quietBefore: 1_275 }), 0, 'but something was written beside it');
+    const whisper = { is: 'whispered', c: 'b', sid: 'sid b', ch: 'private-team.0', from: 'a', k: 9, t: 1_295 };
+    assert.equal(judged({ recovers: true, heardAt: 1_299, beside: [whisper] }), 0, 'but something was written beside it');
+    assert.equal(judged({ recovers: false, heardAt: 1_150 }), 1, 'it had been written long before');
+    assert.equal(judged({ recovers: false, heardAt: 1_299, kind: 'restart sidecar' }), 1, 'whoever is told to stop leaves nothing in doubt');
   });
 
   test('forgives a killed node only what it had no moment to tell the others', () => {

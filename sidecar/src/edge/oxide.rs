@@ -21,7 +21,7 @@ use tower::{ServiceExt, util::BoxCloneSyncService};
 use super::{
     DisconnectReason, EmitError, Generation, Handshake, Packet, Received, Sessions, Socket, SocketId, Transport,
 };
-use crate::{config::Config, server::PeerAddress};
+use crate::{config::Config, seen::at_the_door, server::PeerAddress};
 
 /// Serves Socket.IO by socketioxide.
 pub struct Oxide {
@@ -142,6 +142,8 @@ impl Socket for OxideSocket {
     }
 
     fn emit(&self, packet: &Packet) -> Result<(), EmitError> {
+        // Its task may write it before this returns.
+        at_the_door();
         match self.socket.emit(packet.event(), &Args(packet)) {
             Ok(()) => Ok(()),
             Err(SendError::Socket(SocketError::InternalChannelFull)) => {

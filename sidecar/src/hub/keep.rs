@@ -9,6 +9,7 @@ use crate::{
     channel::ChannelName,
     edge::Socket,
     recovery::{Entry, History, Mark, Rewound, Span, TooOld, Trace, mark, now},
+    seen::Emitting,
 };
 
 /// A place that was kept.
@@ -174,7 +175,10 @@ impl Hub {
         let turns: Vec<MutexGuard<'_, ()>> = channels.iter().map(|(channel, _)| channel.line.turn.lock()).collect();
         let seen = past().rewind(seen).ok_or(NotThere::Unknown)?;
         // Nobody adds an event between looking for what was missed and taking the place.
+        let lines: Vec<_> = channels.iter().map(|(channel, _)| channel.line.state.lock()).collect();
         let mut subscribers: Vec<_> = channels.iter().map(|(channel, _)| channel.subscribers.lock()).collect();
+        let unwritten: Vec<_> = lines.iter().flat_map(|line| line.unwritten()).collect();
+        drop(lines);
         let mut missed = Vec::new();
         for (subscribers, (_, seat)) in subscribers.iter().zip(&channels) {
             missed.extend(
@@ -191,6 +195,9 @@ impl Hub {
         }
         drop(subscribers);
         missed.sort_by_key(|(number, _)| *number);
+        // Some of it may not have been written to anybody before.
+        let doubt = unwritten.iter().find_map(|(_, doubt)| *doubt);
+        let _coming = Emitting::come(unwritten.iter().filter_map(|(follower, _)| follower.emitting()), doubt);
         for (_, packet) in missed {
             let mut reach = Reach::default();
             line::hand(socket.as_ref(), socket.emit_missed(&packet), &mut reach);

@@ -25,7 +25,7 @@ use crate::{
     counters::Counters,
     edge::{EmitError, Packet, Run, Socket},
     prefetch,
-    recovery::Unwritten,
+    recovery::{Doubt, Unwritten},
     seen::Emitting,
 };
 
@@ -87,11 +87,12 @@ pub(super) struct Lines {
 pub(super) struct Line {
     /// Held during a fan-out: the order of events is the order of taking it.
     pub(super) turn: Mutex<()>,
-    state: Mutex<State>,
+    /// To be locked before the subscribers, where both are.
+    pub(super) state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     waiting: VecDeque<Batch>,
     bytes: usize,
     /// Whose events are being written.
@@ -260,6 +261,14 @@ impl Channel {
 }
 
 impl State {
+    /// The events that wait, of those that somebody follows: who, and what is in doubt of a numbered one.
+    pub(super) fn unwritten(&self) -> impl Iterator<Item = (Arc<dyn Follower>, Option<Doubt>)> {
+        let events = self.waiting.iter().flat_map(|batch| &batch.events);
+        events.filter_map(|event| {
+            Some((event.follower.as_ref()?.0.clone(), event.unwritten.as_ref().map(Unwritten::doubt)))
+        })
+    }
+
     fn push(&mut self, list: List, event: Event) {
         self.bytes += event.packet.numbered_frame().len();
         match self.waiting.back_mut() {
@@ -289,8 +298,10 @@ impl Batch {
 /// Hands consecutive events to every socket of a list.
 fn write_run(list: &[Arc<dyn Socket>], events: &[Event], counters: &Counters) {
     let followers = || events.iter().filter_map(|event| event.follower.as_ref());
-    let doubt = events.iter().find_map(|event| event.unwritten.as_ref()).map(Unwritten::doubt);
-    let coming = Emitting::come(followers().filter_map(|(follower, _)| follower.emitting()), doubt);
+    let emitting = || followers().filter_map(|(follower, _)| follower.emitting());
+    let unwritten = || events.iter().find_map(|event| event.unwritten.as_ref());
+    let doubt = emitting().next().and_then(|_| unwritten()).map(Unwritten::doubt);
+    let coming = Emitting::come(emitting(), doubt);
     let mut excepted: Vec<usize> = events.iter().filter_map(|event| event.except).collect();
     excepted.sort_unstable();
     let run = Run::new(events.iter().map(|event| event.packet.clone()).collect());

@@ -74,6 +74,11 @@ impl Place {
         self.slot[2].store(self.number * 4 + state as u64, SeqCst);
     }
 
+    /// Whether it is this event's still: the oldest places are used again.
+    pub(super) fn is_kept(self) -> bool {
+        self.slot[2].load(SeqCst) / 4 == self.number
+    }
+
     /// Notes who lacks the event for certain if this process is killed from now on; what was noted first stays.
     fn doubt(self, doubt: Doubt) {
         if self.slot[4].load(SeqCst) == 0 {
