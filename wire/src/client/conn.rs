@@ -184,6 +184,11 @@ impl Conn {
         Ok(came)
     }
 
+    /// How long it took to write what is answered next.
+    pub(super) fn wrote(&mut self, took: Duration) {
+        self.spin.wrote(took);
+    }
+
     /// Whether to look for answers that nobody waits for. A peer that is gone is noticed without: it cannot be written to.
     pub(super) fn shall_look(&mut self, now: Instant) -> bool {
         let due = self.looked.is_none_or(|looked| now.duration_since(looked) >= LOOK_EVERY);

@@ -7,6 +7,7 @@ use crate::PROTOCOL_VERSION;
 use crate::error::DecodeError;
 use crate::id::EventId;
 use crate::message::{Hello, Receipt, Refusal, RefusalCode};
+use std::time::Instant;
 
 /// Why one attempt ended.
 pub(super) enum Stop {
@@ -68,6 +69,7 @@ impl Client {
             before.append(&mut self.pending.to_write(fresh));
         }
         let lent = self.lent(conn, job, before.is_empty())?;
+        let begun = matches!(job.wants, Wants::Receipt(_)).then(Instant::now);
         let written = if let Some(frame) = lent {
             conn.write(&frame, &[], deadline)
         } else if before.is_empty() {
@@ -80,6 +82,9 @@ impl Client {
         if let Err(trouble) = written {
             self.last_words(conn)?;
             return Err(trouble.into());
+        }
+        if let Some(begun) = begun {
+            conn.wrote(begun.elapsed());
         }
         self.pending.written();
         let id = match job.wants {
