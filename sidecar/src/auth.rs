@@ -23,7 +23,6 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use serde_json::{Map, Value};
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{
     bounds::{Bound, Refusals},
@@ -31,20 +30,24 @@ use crate::{
     config::{Config, Limits, Live},
     counters::Counters,
     devlog::DevLog,
-    edge::Handshake,
+    edge::{Handshake, SocketId},
     once::Once,
 };
 
 mod flights;
 mod headers;
 mod host;
+mod turns;
 
 pub use flights::Wanted;
 use flights::{Flights, Key};
+use turns::{Said, Turn, Turns};
 
 /// One question to Laravel.
 #[derive(Debug, Clone)]
 pub struct Ask {
+    /// The socket that asks.
+    pub who: SocketId,
     /// The channel that is wanted.
     pub channel: ChannelName,
     /// The opening request of the socket.
@@ -95,11 +98,9 @@ struct Asker {
     refusals: Arc<Refusals>,
     counters: Arc<Counters>,
     dev: DevLog,
-    /// Requests at one time, and how many there may be.
-    permits: Arc<Semaphore>,
+    /// Whose request is made next, and how many there may be at one time.
+    turns: Arc<Turns>,
     in_flight: AtomicUsize,
-    /// Questions that hold no permit yet.
-    waiting: AtomicUsize,
     /// Headers of clients that were left out and named in the log.
     left_out: Once,
 }
@@ -111,13 +112,12 @@ impl Laravel {
         let config = settings.now();
         let asker = Asker {
             client: ArcSwap::from_pointee(client(&config)),
-            permits: Arc::new(Semaphore::new(config.limits.auth_in_flight)),
+            turns: Arc::new(Turns::new(config.limits.auth_in_flight)),
             in_flight: AtomicUsize::new(config.limits.auth_in_flight),
             settings,
             refusals,
             counters,
             dev,
-            waiting: AtomicUsize::new(0),
             left_out: Once::default(),
         };
         Self { asker: Arc::new(asker), flights: Arc::default() }
@@ -127,19 +127,9 @@ impl Laravel {
     pub fn change(&self, config: &Config) {
         let asker = &self.asker;
         asker.client.store(Arc::new(client(config)));
-        let (new, old) = (config.limits.auth_in_flight, &asker.in_flight);
-        let old = old.swap(new, Relaxed);
-        if new > old {
-            asker.permits.add_permits(new - old);
-        } else if let (true, Ok(fewer)) = (new < old, u32::try_from(old - new)) {
-            let permits = asker.permits.clone();
-            // As soon as so many are free.
-            tokio::spawn(async move {
-                if let Ok(taken) = permits.acquire_many_owned(fewer).await {
-                    taken.forget();
-                }
-            });
-        }
+        let new = config.limits.auth_in_flight;
+        let old = asker.in_flight.swap(new, Relaxed);
+        asker.turns.change(new as isize - old as isize);
     }
 
     async fn ask(&self, ask: Ask) -> Verdict {
@@ -152,7 +142,8 @@ impl Laravel {
         let (answer, shared) = self.flights.join(key.clone(), ask.wanted, || {
             let (asker, flights) = (self.asker.clone(), self.flights.clone());
             Box::pin(async move {
-                let verdict = asker.in_turn(&host, request, &ask.channel, || flights.is_abandoned(&key)).await;
+                let verdict =
+                    asker.in_turn(&host, request, &ask.who, &ask.channel, || flights.is_abandoned(&key)).await;
                 flights.land(&key);
                 verdict
             })
@@ -170,16 +161,13 @@ impl Asker {
         &self,
         host: &str,
         request: Request<Full<Bytes>>,
+        who: &SocketId,
         channel: &ChannelName,
         is_abandoned: impl Fn() -> bool,
     ) -> Verdict {
         let config = self.settings.now();
-        let turn = match self.permits.try_acquire() {
-            Ok(permit) => Ok(permit),
-            Err(_) => self.wait(&config.limits, channel).await,
-        };
-        let _permit = match turn {
-            Ok(permit) => permit,
+        let _turn = match self.turn(&config.limits, who, channel).await {
+            Ok(turn) => turn,
             Err(verdict) => return verdict,
         };
         if is_abandoned() {
@@ -209,17 +197,19 @@ impl Asker {
     }
 
     /// Waits for a turn, unless too many do.
-    async fn wait(&self, limits: &Limits, channel: &ChannelName) -> Result<SemaphorePermit<'_>, Verdict> {
+    async fn turn(&self, limits: &Limits, who: &SocketId, channel: &ChannelName) -> Result<Turn, Verdict> {
+        let mut waiting = match self.turns.ask(who, limits.auth_queued) {
+            Said::Now(turn) => return Ok(turn),
+            Said::Wait(waiting) => waiting,
+            Said::Full => {
+                self.counters.auth_waited.add();
+                return Err(Verdict::Busy(self.refusals.over(Bound::AuthQueued, limits.auth_queued, channel)));
+            }
+        };
         self.counters.auth_waited.add();
-        if self.waiting.fetch_add(1, Relaxed) >= limits.auth_queued {
-            self.waiting.fetch_sub(1, Relaxed);
-            return Err(Verdict::Busy(self.refusals.over(Bound::AuthQueued, limits.auth_queued, channel)));
-        }
-        let turn = tokio::time::timeout(limits.auth_queue, self.permits.acquire()).await;
-        self.waiting.fetch_sub(1, Relaxed);
-        match turn {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) => Err(Verdict::Failed("stopping".into())),
+        match tokio::time::timeout(limits.auth_queue, waiting.called()).await {
+            Ok(Some(turn)) => Ok(turn),
+            Ok(None) => Err(Verdict::Failed("stopping".into())),
             Err(_) => {
                 let limit = limits.auth_queue.as_millis();
                 Err(Verdict::Busy(self.refusals.over(Bound::AuthQueue, limit, channel)))

@@ -46,6 +46,23 @@ describe('Auth requests', needs('sidecar'), () => {
     assert.deepEqual(questions.filter((cookie) => cookie !== 'user=3').sort(), ['user=1', 'user=2']);
   });
 
+  test('of a socket that asks for a thousand channels do not keep another visitor waiting, nor fill the queue', async (t) => {
+    const laravel = await startLaravel(t, { delayMs: 20 });
+    const sidecar = await sidecarFor(t, { authHost: laravel.url, limits: { authInFlight: 2, authQueued: 500, subscribesPerSecond: 10_000 } });
+    const floods = await Promise.all(Array.from({ length: 3 }, (_, at) => Client.open(sidecar, { Cookie: `flood=${at}` })));
+    const good = await Client.open(sidecar, { Cookie: 'good=1' });
+    t.after(() => [...floods, good].forEach((client) => client.close()));
+    for (const [at, flood] of floods.entries()) for (let n = 0; n < 1_000; n += 1) flood.subscribe(`private-flood-${at}-${n}`);
+    await until('the flood to be refused something', () => floods.some((flood) => flood.heard.some(([event]) => event === 'subscription_error')));
+    const began = laravel.asked.length;
+    good.subscribe('private-good');
+    await until('the other visitor', async () => await sidecar.subscribers('private-good') === 1);
+    const before = laravel.asked.length - began;
+    t.diagnostic(`${before} questions were asked meanwhile`);
+    assert.ok(before < 20, `${before} questions of others went before`);
+    assert.equal(good.heard.filter(([event]) => event === 'subscription_error').length, 0);
+  });
+
   test('over the queue\'s bounds are refused with its name, and nobody is let in', async (t) => {
     const laravel = await startLaravel(t, { delayMs: 1_500 });
     const sidecar = await sidecarFor(t, { authHost: laravel.url, limits: { authInFlight: 1, authQueued: 2, authQueueMs: 300 } });

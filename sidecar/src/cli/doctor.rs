@@ -239,7 +239,15 @@ fn laravel(config: &Config) -> Found {
         let url = laravel.url(&handshake);
         Ok((
             url,
-            laravel.authorise(Ask { channel, handshake, auth: Value::Null, wanted: Wanted::while_true(|| true) }).await,
+            laravel
+                .authorise(Ask {
+                    who: "the doctor".into(),
+                    channel,
+                    handshake,
+                    auth: Value::Null,
+                    wanted: Wanted::while_true(|| true),
+                })
+                .await,
         ))
     });
     match answered {

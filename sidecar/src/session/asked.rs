@@ -130,6 +130,7 @@ mod tests {
             .map(|(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_static(value)))
             .collect();
         let ask = Ask {
+            who: SocketId::from("a"),
             channel: crate::testing::channel("private-a"),
             handshake: Handshake { headers: (&headers).into(), peer: None, generation: Generation::V4 },
             auth,

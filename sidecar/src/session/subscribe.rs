@@ -41,7 +41,8 @@ impl Context {
             let asker = Arc::downgrade(&session);
             let still = move || asker.upgrade().is_some_and(|session| !matches!(session.state.lock().link, Link::Gone));
             let wanted_still = Wanted::while_true(still);
-            let ask = Ask { channel: wanted.channel.clone(), handshake, auth: wanted.auth, wanted: wanted_still };
+            let (who, channel) = (session.id.clone(), wanted.channel.clone());
+            let ask = Ask { who, channel, handshake, auth: wanted.auth, wanted: wanted_still };
             let question = Question::new(&ask, &session.id, context.authorizer.url(&ask.handshake));
             let begun = Instant::now();
             let verdict = context.authorizer.authorise(ask).await;
