@@ -65,7 +65,7 @@ use retelling::Retelling;
 pub use standing::{CLAIM, Standing};
 use turns::Turns;
 
-/// A node says that it lives so many times in the time of its lease.
+/// A node says that it lives so many times in the time after which its silence means that it is dead.
 const BEATS: u32 = 5;
 /// Accounts of all members are given at most this often, however many nodes ask.
 const ACCOUNT: Duration = Duration::from_millis(50);
@@ -128,7 +128,7 @@ impl Cluster {
         let node = NodeId(rand::random());
         let seal = Seal::new(config.secret.as_deref());
         let outbox = Arc::new(Outbox::new(node, seal.clone(), config.queue));
-        let peers = Peers::new(node, config.lease, Instant::now());
+        let peers = Peers::new(node, config.silence(), Instant::now());
         let state = Mutex::new(State {
             peers,
             members: HashMap::new(),
@@ -138,8 +138,8 @@ impl Cluster {
             in_order_since: None,
         });
         let turns = Arc::new(Turns::new(config.wait));
-        let overheard = Mutex::new(Overheard::new(config.wait, config.lease));
-        let gaps = Mutex::new(Gaps::new(config.lease));
+        let overheard = Mutex::new(Overheard::new(config.wait, config.silence()));
+        let gaps = Mutex::new(Gaps::new(config.silence()));
         Self {
             config,
             max_name,
@@ -241,7 +241,7 @@ impl Cluster {
     }
 
     async fn beat(self: Arc<Self>, here: Weak<dyn Here>) {
-        let mut ticks = interval(self.config.lease / BEATS);
+        let mut ticks = interval(self.config.silence() / BEATS);
         loop {
             ticks.tick().await;
             self.say_alive(Instant::now());

@@ -67,8 +67,8 @@ export class Members {
     const wentAway = theirs.some((page) => page.ended.some((end) => end.t > from && end.t < to && (end.ch === undefined || end.ch === ch)));
     const unheard = ({ node }) => faults.any(KILLS, node, from, t)
       || faults.during(['stop sidecar', 'cut link to Redis', 'slow link to Redis', ...RESTARTS], node, t - 3 * this.rules.leaseMs, t)
-        .some((fault) => fault.to - fault.from > this.rules.leaseMs * 0.6);
-    const stood = faults.during(['the machine stands still'], undefined, t - 3 * this.rules.leaseMs, t).some((fault) => fault.to - fault.from > this.rules.leaseMs * 0.6);
+        .some((fault) => fault.to - fault.from > this.rules.leaseMs * 0.5);
+    const stood = faults.during(['the machine stands still'], undefined, t - 3 * this.rules.leaseMs, t).some((fault) => fault.to - fault.from > this.rules.leaseMs * 0.5);
     if (wentAway || stood || theirs.some(unheard)) return;
     this.find('presence', { c, ch, user, t, why: 'leaving, without having gone' });
   }

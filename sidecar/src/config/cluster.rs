@@ -19,7 +19,7 @@ pub struct ClusterConfig {
     pub redis: RedisConfig,
     /// `secret`: nodes take only what was said by somebody who knows it.
     pub secret: Option<String>,
-    /// `leaseMs`: a node that is silent for so long is taken for dead. Default 10 s.
+    /// `leaseMs`: within this time of a node's death its members leave. Default 10 s.
     pub lease: Duration,
     /// `queueBytes`: what may wait for a Redis that is away. Default 64 MiB.
     pub queue: usize,
@@ -39,6 +39,14 @@ impl Default for ClusterConfig {
             stream_length: 5_000,
             wait: Duration::from_millis(25),
         }
+    }
+}
+
+impl ClusterConfig {
+    /// A node that is silent for so long is taken for dead. Others look at it a beat later, and by the time of the last beat they have
+    /// heard: two fifths of this at most, and the lease is not over then.
+    pub fn silence(&self) -> Duration {
+        self.lease * 7 / 10
     }
 }
 

@@ -258,8 +258,8 @@ pub const KEYS: &[Key] = &[
          which it is without this key.").hidden(),
     key("cluster.secret", "CLUSTER_SECRET", "", "A secret of at least 16 bytes that all nodes share. With it they take only \
          messages of those who know it.").hidden(),
-    key("cluster.leaseMs", "CLUSTER_LEASE_MS", "", "A node that is not heard of for so long is taken for dead, and its presence \
-         members leave, in milliseconds, 500 to 600000; 10000 if not given."),
+    key("cluster.leaseMs", "CLUSTER_LEASE_MS", "", "The presence members of a node that has died leave within this time, in \
+         milliseconds, 500 to 600000; 10000 if not given. A node that is not heard of for seven tenths of it is taken for dead."),
     key("cluster.queueBytes", "CLUSTER_QUEUE_BYTES", "", "What may wait for the other nodes while Redis is away, in bytes, 65536 to \
          4294967296; 67108864 if not given. Beyond that the oldest are lost to them, and counted."),
     key("cluster.streamLength", "CLUSTER_STREAM_LENGTH", "", "How many messages the stream keeps in Redis, about, 100 to 10000000; \
@@ -336,7 +336,8 @@ pub const KEYS: &[Key] = &[
     key("limits.writeTimeoutMs", "LIMITS_WRITE_TIMEOUT_MS", "30000", "A client that takes nothing of what waits for it for so long is \
          disconnected, in milliseconds, 1 to 600000; one whose network is dead after 20 s at the latest.").live(),
     key("limits.authInFlight", "LIMITS_AUTH_IN_FLIGHT", "64", "Auth requests to Laravel at one time; more wait.").live(),
-    key("limits.authQueued", "LIMITS_AUTH_QUEUED", "20000", "Auth requests that may wait; more are refused.").live(),
+    key("limits.authQueued", "LIMITS_AUTH_QUEUED", "20000", "Auth requests that may wait; more are refused. Of the second half no \
+         socket has more than there is room left.").live(),
     key("limits.authQueueMs", "LIMITS_AUTH_QUEUE_MS", "60000", "Longest time an auth request may wait for its turn, in milliseconds, \
          1 to 600000; then it is refused.").live(),
     key("limits.authResponseBytes", "LIMITS_AUTH_RESPONSE_BYTES", "1048576", "Largest answer of Laravel to an auth request, in \
