@@ -198,10 +198,17 @@ export class Promises {
     return this.faults.during(DOWN, event.node, event.t0, Infinity).some(({ kind, from: killed }) => {
       if (killed < event.t0 || (event.fate === 'spooled' && killed < emitted - 1_000)) return false;
       // "keeps what it has to tell" while Redis is away: in its memory
-      const kept = this.faults.any(AT_REDIS, undefined, emitted - 1_000, killed)
-        || this.faults.any(TO_REDIS, event.node, emitted - 1_000, killed);
+      const kept = this.faults.any(AT_REDIS, undefined, emitted - 1_000, killed) || this.#isBadLink(event.node, emitted - 1_000, killed);
       return kept || (KILLS.includes(kind) && (killed - emitted < this.rules.momentMs || this.#isGone(emitted, killed, page.node)));
     });
+  }
+
+  /**
+   * "A link that was bad is bad for as long again": each time TCP sends something again it waits twice as long as before (RFC 6298, 5.5),
+   * so at the end as long as it has waited already.
+   */
+  #isBadLink(node, from, to) {
+    return this.faults.during(TO_REDIS, node, -Infinity, to).some((fault) => fault.to + (fault.to - fault.from) >= from);
   }
 
   /** "a node could not say again what Redis had lost": it was told and kept, Redis lost it, its teller was killed, and this node had not read it. */

@@ -171,6 +171,12 @@ describe('The auditor', () => {
     assert.equal(audit(killed(without(last), last + 3), RULES).totals.lost, 0);
     assert.equal(audit(killed(without(last), last + 2_000), RULES).totals.lost, 1);
     assert.equal(audit(without(last), RULES).totals.lost, 1);
+    // A link that was bad for 2 s is so for 2 s more.
+    const late = { ...fault('kill sidecar', 'node 1', last + 1_500, last + 1_505), t: last + 5 };
+    assert.equal(audit(with_(without(last), late), RULES).totals.lost, 1);
+    const slow = (from, to) => with_(without(last), late, fault('slow link to Redis', 'node 1', from, to));
+    assert.equal(audit(slow(last - 3_500, last - 1_500), RULES).totals.lost, 0);
+    assert.equal(audit(slow(last - 3_500, last - 3_000), RULES).totals.lost, 1);
   });
 
   test('expects an event of a legacy publisher only where nothing had disturbed Redis or the node', () => {
