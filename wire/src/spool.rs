@@ -52,11 +52,13 @@ pub fn default_dir(socket: &Path) -> PathBuf {
     socket.parent().unwrap_or(Path::new("")).join("spool")
 }
 
-/// A number for a socket's path, so that several sidecars may share a directory: FNV-1a of the path as it is written, with
-/// `/var/run/` taken for `/run/`.
+/// A number for a socket's path, so that several sidecars may share a directory: FNV-1a of the path as it is written, with `/var/run/`
+/// taken for `/run/`, and without what says nothing: `//` and `/./` are `/`. Links are not looked at: the folder may be gone.
 #[must_use]
 pub fn socket_number(socket: &Path) -> u64 {
-    let path = socket.as_os_str().as_encoded_bytes();
+    // Leaves those out, but for a dot at the beginning, which makes no difference to what is relative.
+    let plain: PathBuf = socket.components().collect();
+    let path = plain.as_os_str().as_encoded_bytes();
     let path = path.strip_prefix(b"/var").filter(|rest| rest.starts_with(b"/run/")).unwrap_or(path);
     path.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

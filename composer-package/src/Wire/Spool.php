@@ -208,7 +208,9 @@ final class Spool
 
     private static function socketNumber(string $socket): string
     {
-        return hash('fnv1a64', (string) preg_replace('~^/var(?=/run/)~', '', $socket));
+        $plain = rtrim((string) preg_replace('~/(?:\.?/)+~', '/', $socket), '/');
+
+        return hash('fnv1a64', (string) preg_replace('~^/var(?=/run/)~', '', $plain));
     }
 
     private static function lastError(): string

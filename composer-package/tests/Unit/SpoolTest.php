@@ -45,7 +45,7 @@ final class SpoolTest extends TestCase
 
     public function testTheFileBelongsToItsSocketAndProcess(): void
     {
-        $this->append($this->spool('/var/run/x.sock'), 'a', 'b');
+        $this->append($this->spool('/var/run//./x.sock'), 'a', 'b');
         $this->append($this->spool('/run/x.sock'), 'c');
 
         $files = $this->files();

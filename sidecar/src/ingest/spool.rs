@@ -27,6 +27,7 @@ use crate::{
     config::{SpoolConfig, UnixSocketConfig},
     counters::Counters,
     hub::BUCKETS,
+    once::Once,
     publisher::Publisher,
     seen::Ledger,
     server::stopped,
@@ -39,6 +40,9 @@ pub use gate::Gate;
 /// How often the directory is looked at, and how many subscriptions there are is written down.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
+/// What waits for a socket that nobody serves for so long is said, and looked for so often.
+const STRAY: Duration = Duration::from_secs(60);
+
 /// Drains the spool. Holds the ledger's lock, so that no other sidecar does the same.
 pub struct SpoolSource {
     settings: SpoolConfig,
@@ -50,6 +54,8 @@ pub struct SpoolSource {
     expected: [u64; BUCKETS],
     /// Files whose publisher was at them when they had been read: their inode, and how many records have been dealt with.
     begun: Mutex<HashMap<PathBuf, (u64, u64)>>,
+    /// Sockets without a sidecar that have been named.
+    strays: Once,
 }
 
 impl SpoolSource {
@@ -65,12 +71,21 @@ impl SpoolSource {
     ) -> Result<Self, SpoolError> {
         folder::prepare(&settings.dir, unix)?;
         let socket = socket_number(&unix.path);
-        let path = settings.dir.join(format!("{socket:016x}.ledger"));
+        let path = folder::ledger(&settings.dir, socket);
         let ledger = Ledger::open(&path).map_err(|error| SpoolError::Ledger { path, error })?;
         let expected = ledger.subscriptions();
         publisher.resume(ledger);
         let allowed_uids = unix.allowed_uids.clone();
-        Ok(Self { settings, socket, allowed_uids, publisher, counters, expected, begun: Mutex::default() })
+        Ok(Self {
+            settings,
+            socket,
+            allowed_uids,
+            publisher,
+            counters,
+            expected,
+            begun: Mutex::default(),
+            strays: Once::default(),
+        })
     }
 
     /// The directory.
@@ -96,11 +111,19 @@ impl SpoolSource {
         }
         let this = Arc::new(self);
         let ended = Arc::new(AtomicBool::new(false));
+        let mut looked = Instant::now();
         loop {
             // The directory is open to all who may publish: looking through it may take its time.
             let (drain, end) = (this.clone(), ended.clone());
+            let is_due = looked.elapsed() >= STRAY;
+            if is_due {
+                looked = Instant::now();
+            }
             let mut pass = tokio::task::spawn_blocking(move || {
                 drain.drain(folder::files(&drain.settings.dir, drain.socket), &end);
+                if is_due {
+                    drain.say_strays();
+                }
             });
             tokio::select! {
                 _ = &mut pass => {}
@@ -117,6 +140,20 @@ impl SpoolSource {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 () = gate.knocked() => {}
                 () = stopped(&mut stop) => {}
+            }
+        }
+    }
+
+    /// Says what waits for a socket that nobody serves, once for each: nobody else would.
+    fn say_strays(&self) {
+        for (socket, file) in folder::strays(&self.settings.dir, self.socket, STRAY) {
+            if self.strays.is_first(&format!("{socket:016x}")) {
+                tracing::warn!(
+                    file = %file.display(),
+                    own = format!("{:016x}", self.socket),
+                    "events are spooled for a socket that no sidecar serves: does `rustecho.socket` of a publisher name another path \
+                     than `unixSocket.path`? When they agree, rename the file to begin with `own` to have its events emitted"
+                );
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use rustecho_wire::spool::socket_number;
 use rustix::process::Pid;
 
 use super::{
@@ -123,7 +124,19 @@ impl Bound {
                 );
                 None
             }
-            (Some(settings), Some(listener)) => Some(UnixSource::adopt(listener, settings, most)?),
+            (Some(settings), Some(listener)) => {
+                let configured = settings.path.clone();
+                let unix = UnixSource::adopt(listener, settings, most)?;
+                if socket_number(unix.path()) != socket_number(&configured) {
+                    tracing::warn!(
+                        inherited = %unix.path().display(),
+                        configured = %configured.display(),
+                        "unixSocket.path is not that of the socket that was inherited: what PHP spools for the one is looked for \
+                         under the name of the other; set unixSocket.path to the path of the .socket unit"
+                    );
+                }
+                Some(unix)
+            }
             (Some(settings), None) => open_unix(settings, most, replace)?,
         };
         let admin = match &config.admin {

@@ -1,10 +1,12 @@
 //! The spool's directory: who may write to it, and what is in it.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, DirBuilder, Permissions},
     io,
     os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use rustecho_wire::spool::FileName;
@@ -87,6 +89,29 @@ pub(super) fn files(dir: &Path, socket: u64) -> Vec<(FileName, PathBuf)> {
     files
 }
 
+/// Sockets that nobody serves though something was spooled for them at least so long ago, with one of the files each. Whoever serves a
+/// socket holds its ledger.
+pub(super) fn strays(dir: &Path, socket: u64, age: Duration) -> BTreeMap<u64, PathBuf> {
+    let Ok(entries) = fs::read_dir(dir) else { return BTreeMap::new() };
+    let named = entries.flatten().filter_map(|entry| Some((FileName::parse(entry.file_name().to_str()?)?, entry)));
+    let old = named.filter(|(name, entry)| {
+        let since = entry.metadata().and_then(|about| about.modified()).ok().and_then(|at| at.elapsed().ok());
+        name.socket != socket && since.is_some_and(|since| since >= age)
+    });
+    let mut found: BTreeMap<_, _> = old.map(|(name, entry)| (name.socket, entry.path())).collect();
+    found.retain(|socket, _| {
+        let ledger = fs::File::open(ledger(dir, *socket));
+        // The lock is let go of at once: who starts meanwhile tries again.
+        ledger.map_or(true, |ledger| ledger.try_lock_shared().is_ok())
+    });
+    found
+}
+
+/// The ledger of who serves a socket.
+pub(super) fn ledger(dir: &Path, socket: u64) -> PathBuf {
+    dir.join(format!("{socket:016x}.ledger"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,5 +121,21 @@ mod tests {
         for (socket, dir) in [(0o600, 0o3700), (0o660, 0o3770), (0o666, 0o3777), (0o200, 0o3700)] {
             assert_eq!(mode(socket), dir, "{socket:o}");
         }
+    }
+
+    #[test]
+    fn what_is_spooled_for_a_socket_that_nobody_serves_is_found() {
+        let folder = crate::testing::TempDir::new("strays");
+        let dir = folder.path();
+        for socket in [7, 8, 9] {
+            let name = FileName { socket, publisher: 1, number: 0, pid: 1 }.to_name();
+            fs::write(dir.join(name), "x").unwrap();
+        }
+        let served = fs::File::create(ledger(dir, 8)).unwrap();
+        served.lock().unwrap();
+        let found = |age| strays(dir, 7, age).into_keys().collect::<Vec<_>>();
+        assert_eq!((found(Duration::ZERO), found(Duration::from_secs(60))), (vec![9], vec![]));
+        drop(served);
+        assert_eq!(found(Duration::ZERO), [8, 9]);
     }
 }
