@@ -35,6 +35,8 @@ use places::Places;
 pub struct Admission {
     rules: ArcSwap<Rules>,
     places: Arc<Places>,
+    /// Connections on which requests are read: those of sessions that poll, and those that are none yet, or never will be.
+    knocking: Arc<Places>,
     memory: Arc<Memory>,
     refusals: Arc<Refusals>,
     counters: Arc<Counters>,
@@ -77,7 +79,15 @@ impl Admission {
     /// By these settings.
     pub fn new(config: &Config, memory: Arc<Memory>, refusals: Arc<Refusals>, counters: Arc<Counters>) -> Self {
         let rules = ArcSwap::from_pointee(Rules::of(config));
-        Self { rules, places: Arc::default(), memory, refusals, counters, told: Once::default() }
+        Self {
+            rules,
+            places: Arc::default(),
+            knocking: Arc::default(),
+            memory,
+            refusals,
+            counters,
+            told: Once::default(),
+        }
     }
 
     /// By these settings from now on. Who is in stays in.
@@ -126,6 +136,23 @@ impl Admission {
         Ok(())
     }
 
+    /// Looks at a connection before anything is read from it: whoever may have so many sessions has no more than two for each, and
+    /// [`BESIDE`] besides. The place is kept until a websocket is made of it, or it ends. A proxy's are its visitors', and not counted.
+    ///
+    /// # Errors
+    /// The sentence that names the bound.
+    pub fn knock(&self, peer: IpAddr) -> Result<Option<Place>, String> {
+        let rules = self.rules.load();
+        let Some(of_one) = rules.limits.connections_of(peer).filter(|_| !proxies::is_one(&rules.proxies, peer)) else {
+            return Ok(None);
+        };
+        let place = self.knocking.take(peer);
+        if place.of_this_address() > of_one.saturating_mul(2).saturating_add(BESIDE) {
+            return Err(self.refusals.over(Bound::ConnectionsPerIp, of_one as u64, peer));
+        }
+        Ok(Some(place))
+    }
+
     /// How many connections there are.
     pub fn open(&self) -> usize {
         self.places.all()
@@ -143,12 +170,10 @@ impl Admission {
         if place.all() > limits.connections {
             return Err(over(Bound::Connections, limits.connections as u64));
         }
-        let of_one = limits.connections_per_ip.unwrap_or(PUBLIC_PER_IP);
-        let counts = limits.connections_per_ip.is_some() || is_public(visitor);
-        if counts && place.of_this_address() > of_one {
-            return Err(over(Bound::ConnectionsPerIp, of_one as u64));
+        match limits.connections_of(visitor) {
+            Some(of_one) if place.of_this_address() > of_one => Err(over(Bound::ConnectionsPerIp, of_one as u64)),
+            Some(_) | None => Ok(place),
         }
-        Ok(place)
     }
 }
 
@@ -186,6 +211,17 @@ impl Rules {
             || (self.policy == OriginPolicy::Site && origin.is_of_the_site_of(own))
             || self.trusted.iter().any(|form| form.matches(&origin));
         if is_trusted { Standing::Trusted } else { stranger() }
+    }
+}
+
+/// A page that polls has two connections at a time, and a browser fetches other things.
+const BESIDE: usize = 6;
+
+impl Limits {
+    /// How many connections one address may have; none where it is no visitor's and nothing is set.
+    fn connections_of(&self, visitor: IpAddr) -> Option<usize> {
+        let counts = self.connections_per_ip.is_some() || is_public(visitor);
+        counts.then(|| self.connections_per_ip.unwrap_or(PUBLIC_PER_IP))
     }
 }
 

@@ -305,7 +305,8 @@ pub const KEYS: &[Key] = &[
          needs a file descriptor as well: of those the sidecar takes as many as the system lets it have.").live(),
     key("limits.connectionsPerIp", "LIMITS_CONNECTIONS_PER_IP", "", "Most Socket.IO connections of one address, or of one IPv6 /64; \
          one more is answered 503. Without it 10000 for public addresses and no limit for private ones, which a proxy of yours \
-         has. Behind a proxy name it in `trustedProxies`, or all visitors are one.").live(),
+         has. Other connections of an address are twice as many and six at most. Behind a proxy name it in `trustedProxies`, or all \
+         visitors are one.").live(),
     key("limits.memoryBytes", "LIMITS_MEMORY_BYTES", "", "Resident memory from which new connections are answered 503, in bytes; from a \
          tenth more on, connections are closed too. Without it four fifths of what the machine or the container has.").live(),
     key("limits.handshakeMs", "LIMITS_HANDSHAKE_MS", "15000", "Longest time for a TLS handshake and for the head of a request, in \

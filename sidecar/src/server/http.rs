@@ -29,7 +29,7 @@ use super::{
     listeners,
 };
 use crate::{
-    admission::Admission,
+    admission::{Admission, Place},
     api::Api,
     bounds::{Bound, Refusals},
     config::Live,
@@ -95,12 +95,23 @@ pub(super) async fn serve(
                         app.refusals.over(Bound::Connections, format!("{descriptors} by file descriptors"), peer);
                         continue;
                     }
+                    let place = match app.admission.knock(peer.ip().to_canonical()) {
+                        Ok(place) => place,
+                        Err(sentence) => {
+                            if certificate.is_none() {
+                                turn_away(&stream, &sentence);
+                            }
+                            continue;
+                        }
+                    };
                     prepare(&stream, app.config.limits().write_timeout);
                     let (app, peer, stop) = (app.clone(), peer.ip(), stop.clone());
                     match certificate.clone() {
                         // hyper is given the bare stream: the edge asks for it back after an upgrade.
-                        None => connections.spawn(connection(stream, peer, app, stop)),
-                        Some(certificate) => connections.spawn(encrypted(stream, certificate, peer, app, stop)),
+                        None => connections.spawn(keeping(place, connection(stream, peer, app, stop))),
+                        Some(certificate) => {
+                            connections.spawn(keeping(place, encrypted(stream, certificate, peer, app, stop)))
+                        }
                     };
                 }
                 Err(error) => {
@@ -112,6 +123,19 @@ pub(super) async fn serve(
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
+}
+
+/// A place is given back when what it is for has ended.
+async fn keeping(place: Option<Place>, what: impl Future<Output = ()>) {
+    what.await;
+    drop(place);
+}
+
+/// Tells who may not come in, if that can be written at once.
+fn turn_away(stream: &TcpStream, sentence: &str) {
+    let head =
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nConnection: close\r\nRetry-After: 5\r\n";
+    let _ = stream.try_write(format!("{head}Content-Length: {}\r\n\r\n{sentence}", sentence.len()).as_bytes());
 }
 
 /// None of these is needed for the connection to work.
