@@ -24,6 +24,8 @@ final class Delivery
 {
     private int $together = 0;
     private bool $receipts = false;
+    /** What failed first where events were collected before the outermost together() had ended. */
+    private ?BroadcastException $failed = null;
 
     /** @param Closure(Throwable): void $report tells the application's exception handler */
     public function __construct(
@@ -86,6 +88,10 @@ final class Delivery
                 $receipts = $this->receipts;
                 $this->receipts = false;
                 $failures = $this->settle($this->deferred->collect($receipts));
+                if ($this->failed !== null) {
+                    array_unshift($failures, $this->failed);
+                    $this->failed = null;
+                }
                 // What the callback has thrown goes on as it is.
                 $thrown = $receipts && $ended ? array_shift($failures) : null;
                 array_map($this->report, $failures);
@@ -96,10 +102,23 @@ final class Delivery
         }
     }
 
-    /** Collects the receipts of deferred events. Failures have nobody to be thrown at any more: they are reported. */
+    /** Collects the receipts of deferred events. Failures are reported; within together() its end has the first of them. */
     public function collect(): void
     {
-        array_map($this->report, $this->settle($this->deferred->collect(true)));
+        $failures = $this->settle($this->deferred->collect(true));
+        if ($this->together > 0) {
+            $this->failed ??= array_shift($failures);
+        }
+        array_map($this->report, $failures);
+    }
+
+    /** A job has ended; where its events travel together with others, together() collects them. */
+    public function jobEnded(): void
+    {
+        $this->job->end();
+        if ($this->together === 0) {
+            $this->collect();
+        }
     }
 
     /** @return array{string, bool} ack, and whether another event follows */

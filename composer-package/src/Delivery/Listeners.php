@@ -26,9 +26,7 @@ final class Listeners
             Container::getInstance()->make(Delivery::class)->job->begin($event->job);
         });
         $ended = static function (): void {
-            $delivery = Container::getInstance()->make(Delivery::class);
-            $delivery->job->end();
-            $delivery->collect();
+            Container::getInstance()->make(Delivery::class)->jobEnded();
         };
         $events->listen(JobProcessed::class, $ended);
         $events->listen(JobExceptionOccurred::class, $ended);

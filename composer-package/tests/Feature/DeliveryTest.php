@@ -18,6 +18,7 @@ use Rustecho\Laravel\Rustecho;
 use Rustecho\Laravel\Tests\Support\FakePeer;
 use Rustecho\Laravel\Tests\Support\FakeSidecar;
 use Rustecho\Laravel\Tests\Support\OrderNamed;
+use Rustecho\Laravel\Tests\Support\OrderQueued;
 use Rustecho\Laravel\Tests\Support\OrderShipped;
 use Rustecho\Laravel\Tests\Support\TestApp;
 
@@ -136,6 +137,50 @@ final class DeliveryTest extends TestCase
         });
     }
 
+    public function testEventsTogetherAreAwaitedTogetherOnASyncQueue(): void
+    {
+        $this->start();
+        $reported = $this->reported();
+        Rustecho::together(function (): void {
+            broadcast(new OrderQueued('one'));
+            broadcast(new OrderQueued('two'));
+            usleep(30_000);
+            self::assertSame([], $this->sidecar->received('publish', 0), 'nothing is written yet');
+        });
+        self::assertCount(2, $this->sidecar->received('publish', 2));
+
+        try {
+            Rustecho::together(static function (): void {
+                broadcast(new OrderQueued('refused'));
+                broadcast(new OrderQueued('three'));
+            });
+        } catch (BroadcastException $error) {
+        }
+        self::assertStringContainsString(OrderQueued::class, ($error ?? null)?->getMessage() ?? 'nothing was thrown');
+        self::assertCount(0, $reported);
+    }
+
+    public function testAFailureOfManyEventsTogetherIsThrownThoughItIsKnownBefore(): void
+    {
+        $this->start();
+        $reported = $this->reported();
+        try {
+            Rustecho::together(function (): void {
+                $this->broadcast('refused');
+                for ($count = 0; $count < 300; $count++) {
+                    $this->broadcast("event $count");
+                }
+                self::assertNotEmpty($this->sidecar->received('publish', 250), 'some are collected in between');
+            });
+        } catch (BroadcastException $error) {
+        }
+
+        self::assertStringContainsString('could not broadcast refused', ($error ?? null)?->getMessage() ?? 'nothing was thrown');
+        self::assertCount(0, $reported);
+        Rustecho::together(fn () => $this->broadcast('later'));
+        self::assertCount(0, $reported, 'it is thrown once');
+    }
+
     public function testWhatIsThrownBetweenEventsIsNotHiddenByTheirFailure(): void
     {
         $this->start();
@@ -252,7 +297,7 @@ final class DeliveryTest extends TestCase
     {
         $this->sidecar->start(static function (FakePeer $peer): void {
             while (($publish = $peer->readPublish()) !== null) {
-                $publish['event'] === 'refused'
+                $publish['event'] === 'refused' || str_contains($publish['data'], '"refused"')
                     ? $peer->refuse($publish, 6, 'the event name is no good')
                     : $peer->receipt($publish);
             }
