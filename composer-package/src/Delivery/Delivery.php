@@ -33,6 +33,7 @@ final class Delivery
         private readonly Deferred $deferred,
         private readonly Closure $report,
         private readonly ?Observer $observer = null,
+        private readonly Shutdown $shutdown = new Shutdown(),
     ) {
     }
 
@@ -56,6 +57,7 @@ final class Delivery
         }
         if (($ack === 'deferred' || $more) && ! $receipt->spooled) {
             $this->deferred->add($event->withId($receipt->id), $road, $fallback);
+            $this->shutdown->ends($this);
             if ($this->deferred->isFull()) {
                 $this->collect();
             }
@@ -119,6 +121,15 @@ final class Delivery
         if ($this->together === 0) {
             $this->collect();
         }
+    }
+
+    /** The process, or under php-fpm the request, ends, perhaps within together(). */
+    public function end(): void
+    {
+        $failures = $this->settle($this->deferred->collect(true));
+        $failures = $this->failed === null ? $failures : [$this->failed, ...$failures];
+        [$this->together, $this->receipts, $this->failed] = [0, false, null];
+        array_map($this->report, $failures);
     }
 
     /** @return array{string, bool} ack, and whether another event follows */
