@@ -6,6 +6,7 @@ namespace Rustecho\Laravel\Delivery;
 
 use Illuminate\Broadcasting\BroadcastEvent;
 use Illuminate\Contracts\Queue\Job;
+use Illuminate\Queue\Jobs\SyncJob;
 use Rustecho\Laravel\Tracing\TraceParent;
 
 /**
@@ -39,9 +40,10 @@ final class CurrentJob
         $this->forget();
     }
 
-    public function isBroadcast(): bool
+    /** Whether it is a broadcast, and in a queue that tries again what fails: the connection sync has none. */
+    public function canBeTriedAgain(): bool
     {
-        return $this->number() !== null;
+        return $this->number() !== null && ! $this->jobs[count($this->jobs) - 1] instanceof SyncJob;
     }
 
     /**

@@ -6,6 +6,8 @@ namespace Rustecho\Laravel\Delivery;
 
 use Closure;
 use Illuminate\Broadcasting\BroadcastException;
+use Illuminate\Contracts\Queue\Job;
+use Illuminate\Queue\Jobs\SyncJob;
 use Rustecho\ConnectionFailed;
 use Rustecho\Exception;
 use Rustecho\Laravel\Contracts\Fallback;
@@ -115,10 +117,11 @@ final class Delivery
     }
 
     /** A job has ended; where its events travel together with others, together() collects them. */
-    public function jobEnded(): void
+    public function jobEnded(Job $job): void
     {
         $this->job->end();
-        if ($this->together === 0) {
+        // What the connection sync runs is part of the request, or of the job, that queued it.
+        if ($this->together === 0 && ! $job instanceof SyncJob) {
             $this->collect();
         }
     }
@@ -142,7 +145,7 @@ final class Delivery
         }
 
         // A queued broadcast ends with its one event: waiting for it here lets the queue try it again.
-        return $ack === 'deferred' && $this->job->isBroadcast() ? ['receipt', false] : [$ack, $more && $ack !== 'receipt'];
+        return $ack === 'deferred' && $this->job->canBeTriedAgain() ? ['receipt', false] : [$ack, $more && $ack !== 'receipt'];
     }
 
     /**

@@ -25,8 +25,8 @@ final class Listeners
         $events->listen(JobProcessing::class, static function (JobProcessing $event): void {
             Container::getInstance()->make(Delivery::class)->job->begin($event->job);
         });
-        $ended = static function (): void {
-            Container::getInstance()->make(Delivery::class)->jobEnded();
+        $ended = static function (JobProcessed|JobExceptionOccurred $event): void {
+            Container::getInstance()->make(Delivery::class)->jobEnded($event->job);
         };
         $events->listen(JobProcessed::class, $ended);
         $events->listen(JobExceptionOccurred::class, $ended);

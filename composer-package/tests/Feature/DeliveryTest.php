@@ -11,7 +11,6 @@ use Illuminate\Foundation\Application;
 use Illuminate\Queue\Events\JobExceptionOccurred;
 use Illuminate\Queue\Events\JobProcessed;
 use Illuminate\Queue\Events\JobProcessing;
-use Illuminate\Queue\Jobs\SyncJob;
 use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
 use Rustecho\Laravel\Rustecho;
@@ -21,6 +20,7 @@ use Rustecho\Laravel\Tests\Support\OrderNamed;
 use Rustecho\Laravel\Tests\Support\OrderQueued;
 use Rustecho\Laravel\Tests\Support\OrderShipped;
 use Rustecho\Laravel\Tests\Support\TestApp;
+use Rustecho\Laravel\Tests\Support\WaitingJob;
 
 /** Ids that derive from jobs, receipts that are collected later, and what happens while the sidecar is away. */
 final class DeliveryTest extends TestCase
@@ -44,13 +44,13 @@ final class DeliveryTest extends TestCase
     public function testABroadcastThatIsTriedAgainHasTheSameIds(): void
     {
         $this->start();
-        $job = $this->job('job-1', BroadcastEvent::class);
+        $job = new WaitingJob('job-1', BroadcastEvent::class);
         foreach ([1, 2] as $try) {
-            $this->app['events']->dispatch(new JobProcessing('sync', $job));
+            $this->app['events']->dispatch(new JobProcessing('database', $job));
             event(new OrderShipped(1, 'x'));
             event(new OrderShipped(1, 'x'));
             event(new OrderShipped(2, 'x'));
-            $this->app['events']->dispatch(new JobExceptionOccurred('sync', $job, new \RuntimeException()));
+            $this->app['events']->dispatch(new JobExceptionOccurred('database', $job, new \RuntimeException()));
         }
         $this->inJob('job-2', BroadcastEvent::class, static fn () => event(new OrderShipped(1, 'x')));
 
@@ -67,7 +67,7 @@ final class DeliveryTest extends TestCase
             $this->inJob('job-1', OrderShipped::class, static fn () => event(new OrderShipped(1, 'x')));
             event(new OrderShipped(1, 'x'));
         }
-        $outer = $this->job('job-2', BroadcastEvent::class);
+        $outer = new WaitingJob('job-2', BroadcastEvent::class);
         $this->app['events']->dispatch(new JobProcessing('database', $outer));
         $this->inJob('job-3', OrderShipped::class, static fn () => event(new OrderShipped(1, 'x')));
         event(new OrderShipped(1, 'x'));
@@ -115,6 +115,33 @@ final class DeliveryTest extends TestCase
         $this->inJob('job-1', BroadcastEvent::class, fn () => $this->broadcast('refused'));
     }
 
+    public function testABroadcastOnTheSyncQueueIsDeferredAsTheRequestIs(): void
+    {
+        $this->start(['ack' => 'deferred']);
+        $reported = $this->reported();
+
+        broadcast(new OrderQueued('refused'));
+        $this->sidecar->received('publish', 1);
+        broadcast(new OrderQueued('fine'));
+        self::assertCount(0, $reported, 'nobody waits for its receipt');
+
+        $this->app->terminate();
+        self::assertCount(1, $reported);
+        self::assertStringContainsString(OrderQueued::class, $reported[0]->getMessage());
+    }
+
+    public function testABroadcastOnTheSyncQueueIsCollectedWithTheJobThatQueuedIt(): void
+    {
+        $this->start(['ack' => 'deferred']);
+        $reported = $this->reported();
+        $this->inJob('job-1', OrderShipped::class, static function () use ($reported): void {
+            broadcast(new OrderQueued('refused'));
+            self::assertCount(0, $reported);
+        });
+
+        self::assertCount(1, $reported);
+    }
+
     public function testEventsTogetherAreAwaitedTogether(): void
     {
         $this->start();
@@ -158,6 +185,20 @@ final class DeliveryTest extends TestCase
         }
         self::assertStringContainsString(OrderQueued::class, ($error ?? null)?->getMessage() ?? 'nothing was thrown');
         self::assertCount(0, $reported);
+    }
+
+    public function testAWorkerThatRunsInBetweenDoesNotCollect(): void
+    {
+        $this->start();
+        $reported = $this->reported();
+        $this->expectException(BroadcastException::class);
+
+        Rustecho::together(function () use ($reported): void {
+            $this->inJob('job-1', BroadcastEvent::class, fn () => $this->broadcast('refused'));
+            usleep(30_000);
+            self::assertSame([], $this->sidecar->received('publish', 0), 'nothing is written yet');
+            self::assertCount(0, $reported);
+        });
     }
 
     public function testAFailureOfManyEventsTogetherIsThrownThoughItIsKnownBefore(): void
@@ -321,17 +362,10 @@ final class DeliveryTest extends TestCase
 
     private function inJob(string $uuid, string $command, callable $work): void
     {
-        $job = $this->job($uuid, $command);
-        $this->app['events']->dispatch(new JobProcessing('sync', $job));
+        $job = new WaitingJob($uuid, $command);
+        $this->app['events']->dispatch(new JobProcessing('database', $job));
         $work();
-        $this->app['events']->dispatch(new JobProcessed('sync', $job));
-    }
-
-    private function job(string $uuid, string $command): SyncJob
-    {
-        $payload = json_encode(['uuid' => $uuid, 'data' => ['commandName' => $command]]);
-
-        return new SyncJob($this->app, $payload, 'sync', 'sync');
+        $this->app['events']->dispatch(new JobProcessed('database', $job));
     }
 
     /** @return \ArrayObject<int, \Throwable> what is reported from now on */
