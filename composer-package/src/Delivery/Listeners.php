@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Delivery;
 
+use Closure;
 use Illuminate\Container\Container;
 use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Queue\Events\JobExceptionOccurred;
@@ -15,7 +16,8 @@ use Rustecho\Laravel\Tracing\TraceParent;
 /** Tells {@see Delivery} when a request, command or job ends, and which job runs; gives jobs the trace of their request. */
 final class Listeners
 {
-    private static bool $jobsAreSeen = false;
+    /** What looks at each job that is queued. */
+    private static ?Closure $hook = null;
 
     public static function register(Application $app): void
     {
@@ -30,14 +32,28 @@ final class Listeners
         };
         $events->listen(JobProcessed::class, $ended);
         $events->listen(JobExceptionOccurred::class, $ended);
-        if (! self::$jobsAreSeen) {
-            // Belongs to the process, not to this application.
-            self::$jobsAreSeen = true;
-            Queue::createPayloadUsing(static function ($connection, $queue, array $payload): array {
-                QueuedBroadcast::check($payload['data']['command'] ?? null);
+        self::seeJobs();
+    }
 
-                return array_filter([CurrentJob::TRACE => TraceParent::current()]);
-            });
+    /** Belongs to the process, not to an application: but the tests of one take away everybody's callbacks when they end. */
+    private static function seeJobs(): void
+    {
+        if (self::$hook !== null && in_array(self::$hook, self::callbacks(), true)) {
+            return;
         }
+        self::$hook ??= static function ($connection, $queue, array $payload): array {
+            QueuedBroadcast::check($payload['data']['command'] ?? null);
+
+            return array_filter([CurrentJob::TRACE => TraceParent::current()]);
+        };
+        Queue::createPayloadUsing(self::$hook);
+    }
+
+    /** @return array<mixed> those that the framework has; it does not tell by itself */
+    private static function callbacks(): array
+    {
+        return property_exists(Queue::class, 'createPayloadCallbacks')
+            ? Closure::bind(static fn (): array => Queue::$createPayloadCallbacks, null, Queue::class)()
+            : [self::$hook];
     }
 }

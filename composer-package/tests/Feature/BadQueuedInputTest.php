@@ -4,12 +4,14 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Tests\Feature;
 
+use Closure;
 use Illuminate\Broadcasting\BroadcastException;
 use Illuminate\Broadcasting\BroadcastManager;
 use Illuminate\Foundation\Application;
 use Illuminate\Notifications\AnonymousNotifiable;
 use Illuminate\Notifications\NotificationServiceProvider;
 use Illuminate\Queue\InvalidPayloadException;
+use Illuminate\Queue\Queue;
 use Illuminate\Support\Facades\Broadcast;
 use PHPUnit\Framework\Attributes\DataProvider;
 use Rustecho\InvalidEvent;
@@ -80,6 +82,25 @@ final class BadQueuedInputTest extends PublishingTestCase
         event(new OrderQueued('x', STDIN));
 
         self::assertSame('{"title":"x"}', $this->sidecar->received('publish', 1)[0]['data']);
+    }
+
+    public function testItIsNoticedByTheNextApplicationOfAProcessWhoseCallbacksWereRemoved(): void
+    {
+        // As the tearDown() of Laravel's own test case does.
+        Queue::createPayloadUsing(null);
+        $this->app = $this->files->boot(self::providers());
+
+        $this->fails(static fn () => event(new OrderQueued("\xFF")), OrderQueued::class . ' on orders: ', 'is not UTF-8');
+    }
+
+    public function testApplicationsOfOneProcessLeaveOneCallback(): void
+    {
+        $count = Closure::bind(static fn (): int => count(Queue::$createPayloadCallbacks), null, Queue::class);
+        $before = $count();
+        $this->files->boot(self::providers());
+        $this->files->boot(self::providers());
+
+        self::assertSame($before, $count());
     }
 
     public function testTheEventsOfOtherBroadcastersAreLeftToThem(): void
