@@ -8,8 +8,8 @@ use Illuminate\Broadcasting\AnonymousEvent;
 use Illuminate\Broadcasting\BroadcastEvent;
 use Illuminate\Broadcasting\BroadcastException;
 use Illuminate\Container\Container;
-use Illuminate\Contracts\Queue\ShouldBeEncrypted;
 use Illuminate\Notifications\Events\BroadcastNotificationCreated;
+use Illuminate\Notifications\SendQueuedNotifications;
 use Illuminate\Support\Arr;
 use Rustecho\InvalidEvent;
 use Rustecho\Laravel\ChannelNames;
@@ -23,59 +23,34 @@ use Throwable;
  */
 final class QueuedBroadcast
 {
-    /** As deep as JSON may be. */
-    private const DEPTH = 512;
-
     /** @throws BroadcastException */
     public static function check(mixed $job): void
     {
-        if (! $job instanceof BroadcastEvent || ! is_object($job->event)) {
-            return;
+        if ($job instanceof BroadcastEvent && is_object($job->event)) {
+            self::refuse($job, $job->event, $job->event, static fn (string $name): bool => self::isData($job->event, $name));
+        } elseif ($job instanceof SendQueuedNotifications && QueuedNotification::isBroadcast($job)) {
+            $notification = new QueuedNotification($job);
+            self::refuse($job, $job->notification, $notification->event, static fn (): bool => $notification->hasBadData());
         }
-        foreach ((array) $job->event as $property => $value) {
-            $wrong = self::wrong($value, self::DEPTH);
-            if ($wrong !== null && self::isOurs($job->event) && self::matters($job, (string) $property, $wrong)) {
-                $name = substr((string) strrchr("\0$property", "\0"), 1);
-                $where = is_array($value) ? "its property \$$name has something in it that" : "its property \$$name";
-                throw self::failure($job->event, "$where $wrong, which no queue can carry");
+    }
+
+    private static function refuse(object $job, object $subject, object $event, \Closure $isData): void
+    {
+        $contents = new Unqueueable($job, $subject);
+        if ($contents->isSuspicious() && self::isOurs($event)) {
+            $reason = $contents->reason($isData);
+            if ($reason !== null) {
+                throw self::failure($event, $reason);
             }
         }
     }
 
-    private static function wrong(mixed $value, int $depth): ?string
+    private static function isData(object $event, string $property): bool
     {
-        if (is_string($value)) {
-            return preg_match('//u', $value) === 1 ? null : 'is not UTF-8';
-        }
-        if (! is_array($value)) {
-            return is_resource($value) || gettype($value) === 'resource (closed)' ? 'is a resource' : null;
-        }
-        if ($depth === 0) {
-            return 'is a recursion, or nested more than ' . self::DEPTH . ' deep';
-        }
-        foreach ($value as $key => $one) {
-            $wrong = self::wrong($one, $depth - 1) ?? (is_string($key) ? self::wrong($key, 0) : null);
-            if ($wrong !== null) {
-                return $wrong;
-            }
-        }
-
-        return null;
-    }
-
-    /** Asked only where something looks wrong: what is encrypted or left out arrives, and so does what is no data. */
-    private static function matters(BroadcastEvent $job, string $property, string $wrong): bool
-    {
-        if (str_ends_with($wrong, 'UTF-8')) {
-            $encrypted = $job instanceof ShouldBeEncrypted || ($job->shouldBeEncrypted ?? false);
-
-            return ! $encrypted && preg_match('//u', serialize(clone $job)) !== 1;
-        }
-
         return match (true) {
-            $job->event instanceof BroadcastNotificationCreated => $property === 'data',
-            $job->event instanceof AnonymousEvent => $property === "\0*\0payload",
-            default => ! method_exists($job->event, 'broadcastWith') && ! str_starts_with($property, "\0"),
+            $event instanceof BroadcastNotificationCreated => $property === 'data',
+            $event instanceof AnonymousEvent => $property === "\0*\0payload",
+            default => ! method_exists($event, 'broadcastWith') && ! str_starts_with($property, "\0"),
         };
     }
 

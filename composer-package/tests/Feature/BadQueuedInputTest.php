@@ -12,10 +12,15 @@ use Illuminate\Notifications\AnonymousNotifiable;
 use Illuminate\Notifications\NotificationServiceProvider;
 use Illuminate\Queue\InvalidPayloadException;
 use Illuminate\Queue\Queue;
+use Illuminate\Support\Collection;
 use Illuminate\Support\Facades\Broadcast;
 use PHPUnit\Framework\Attributes\DataProvider;
 use Rustecho\InvalidEvent;
+use Rustecho\Laravel\Tests\Support\LetterQueued;
 use Rustecho\Laravel\Tests\Support\LetterSent;
+use Rustecho\Laravel\Tests\Support\OrderFile;
+use Rustecho\Laravel\Tests\Support\OrderNote;
+use Rustecho\Laravel\Tests\Support\OrderParts;
 use Rustecho\Laravel\Tests\Support\OrderQueued;
 
 /** The same mistakes in what goes through a queue, in notifications and in events without a class. */
@@ -67,7 +72,58 @@ final class BadQueuedInputTest extends PublishingTestCase
 
                 return $file;
             }, 'is a resource'],
-        ] + self::unfit();
+        ] + self::objects() + self::unfit();
+    }
+
+    /** @return array<string, array{callable(): mixed, string}> */
+    private static function objects(): array
+    {
+        $text = 'has something in it that is not UTF-8';
+        $resource = 'has something in it that is a resource';
+
+        return [
+            'a Collection of no UTF-8' => [static fn (): object => new Collection([1, ["\xFF"]]), $text],
+            'a stdClass of no UTF-8' => [static fn (): object => (object) ['a' => (object) ['b' => "\xFF"]], $text],
+            'a name in a stdClass that is not UTF-8' => [static fn (): object => (object) ["\xFF" => 1], $text],
+            'a public property that is not UTF-8' => [static fn (): object => new OrderNote("\xFF"), $text],
+            'a protected one' => [static fn (): object => new OrderNote('x', "\xFF"), $text],
+            'a private one' => [static fn (): object => new OrderNote('x', 'x', "\xFF"), $text],
+            'JsonSerializable, not UTF-8' => [static fn (): array => [new OrderParts("\xFF")], $text],
+            'behind more objects than are looked into' => [
+                static fn (): array => [...array_map(static fn () => new OrderNote('x'), range(1, 1_000)), new OrderNote("\xFF")],
+                'something in it is not UTF-8',
+            ],
+            'a Collection of resources' => [static fn (): object => new Collection([STDIN]), $resource],
+            'a stdClass of resources' => [static fn (): object => (object) ['a' => ['b' => STDIN]], $resource],
+            'a public property that is a resource' => [static fn (): object => new OrderNote(STDIN), $resource],
+            'a private resource' => [static fn (): object => new OrderNote('x', 'x', STDIN), $resource],
+            'JsonSerializable, a resource' => [static fn (): array => [new OrderParts(new OrderParts(STDIN))], $resource],
+            'a resource beyond a recursion' => [
+                static fn (): object => new Collection([(new OrderNote('x'))->remembersItself(), STDIN]), $resource,
+            ],
+        ];
+    }
+
+    /** @dataProvider data */
+    #[DataProvider('data')]
+    public function testANotificationThatWaitsItselfIsNamed(callable $data, string $says): void
+    {
+        $this->fails(static fn () => (new AnonymousNotifiable())->notify(new LetterQueued($data())), LetterQueued::class, $says);
+    }
+
+    public function testANotificationThatNoBrowserGetsMayHaveAnything(): void
+    {
+        (new AnonymousNotifiable())->notify(new LetterQueued('x', STDIN));
+
+        self::assertStringContainsString('"text":"x"', $this->sidecar->received('publish', 1)[0]['data']);
+    }
+
+    public function testWhatAnObjectKeepsFromTheQueueMayBeAnything(): void
+    {
+        event(new OrderQueued([new OrderFile(), (new OrderNote('x'))->remembersItself()]));
+
+        $arrived = '{"title":[{"path":"a.pdf"},{"text":"x"}]}';
+        self::assertSame($arrived, $this->sidecar->received('publish', 1)[0]['data']);
     }
 
     public function testAChannelThatIsNotUtf8(): void
