@@ -8,13 +8,10 @@ use Illuminate\Broadcasting\BroadcastException;
 use Illuminate\Broadcasting\Broadcasters\Broadcaster;
 use Illuminate\Broadcasting\Broadcasters\UsePusherChannelConventions;
 use Illuminate\Support\Str;
-use Rustecho\ConnectionFailed;
-use Rustecho\InvalidOption;
 use Rustecho\Laravel\Contracts\Publisher;
 use Rustecho\Laravel\Doctor\ProbeChannel;
 use Rustecho\Laravel\Doctor\WebPhp;
 use Rustecho\Laravel\Publishers\Observer;
-use Rustecho\Timeout;
 use Symfony\Component\HttpKernel\Exception\AccessDeniedHttpException;
 use Throwable;
 
@@ -158,13 +155,7 @@ final class RustechoBroadcaster extends Broadcaster
         $name = Str::limit(mb_scrub($event, 'UTF-8'), 200);
         $class = $object === null ? $name : EventBeingBroadcast::classOf($object);
         $what = ($name === $class || $name === '' ? $class : "$class as $name") . $this->shown($channels ?? []);
-        $reason = $cause instanceof \JsonException
-            ? "its data cannot be written as JSON ({$cause->getMessage()}); correct broadcastWith() or the public properties"
-            : rtrim($cause->getMessage(), '.');
-        $end = preg_match('/[?!]$/', $reason) === 1 ? '' : '.';
-        $away = $cause instanceof ConnectionFailed || $cause instanceof Timeout || $cause instanceof InvalidOption;
-        $more = $away ? ' See `php artisan rustecho:doctor`.' : '';
-        $message = "rustecho could not broadcast $what: $reason$end$more";
+        $message = "rustecho could not broadcast $what: " . Reason::of($cause);
 
         return new BroadcastException($message, (int) $cause->getCode(), $cause);
     }

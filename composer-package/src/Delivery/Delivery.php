@@ -13,6 +13,7 @@ use Rustecho\Exception;
 use Rustecho\Laravel\Contracts\Fallback;
 use Rustecho\Laravel\Contracts\Road;
 use Rustecho\Laravel\Publishers\Observer;
+use Rustecho\Laravel\Reason;
 use Rustecho\Laravel\Receipt;
 use Rustecho\Laravel\Settings;
 use Rustecho\Laravel\Tracing\TraceParent;
@@ -164,7 +165,7 @@ final class Delivery
                 $fallback->take($event, $cause);
             } catch (Throwable $error) {
                 $what = $event === null ? 'an event' : $event->shown();
-                $failure = new BroadcastException("rustecho could not broadcast $what: {$error->getMessage()}", $code, $error);
+                $failure = new BroadcastException("rustecho could not broadcast $what: " . Reason::of($error), $code, $error);
                 $bytes = strlen($event->json ?? '');
                 $this->observer?->failed($event->channels ?? [], $event->name ?? '', $bytes, $failure, null);
                 $left[] = $failure;

@@ -43,7 +43,7 @@ final class Connection
         while ($bytes !== '') {
             $written = @fwrite($this->stream, $bytes);
             if ($written === false) {
-                throw new ConnectionLost('it broke while the event was written');
+                throw new ConnectionLost('it broke while the event was written' . $this->whyNot($bytes));
             }
             $bytes = $written === 0 ? $bytes : (string) substr($bytes, $written);
             if ($bytes !== '' && ! $this->wait([], [$this->stream], $deadline)) {
@@ -132,15 +132,27 @@ final class Connection
 
     private static function advice(string $path, int $errno, string $error): string
     {
-        $id = function_exists('posix_geteuid') ? posix_geteuid() : getmyuid();
-        $user = function_exists('posix_getpwuid') ? (posix_getpwuid($id)['name'] ?? $id) : $id;
-
-        return "no connection to the sidecar at $path as user $user (errno $errno, $error). " . match ($errno) {
+        return 'no connection to the sidecar at ' . Place::shown($path) . " (errno $errno, $error). " . match ($errno) {
             2 => 'Is the sidecar running, and is this the path in its setting unixSocket.path?',
             13 => 'That user may not write to the socket: see unixSocket.mode and unixSocket.group.',
             111 => 'The sidecar has stopped: start it, and see its log.',
             default => 'Is this the path in its setting unixSocket.path?',
         };
+    }
+
+    /** What the system says of a write that fails: it is asked once more, since error handlers of the application hide it. */
+    private function whyNot(string $bytes): string
+    {
+        $said = '';
+        set_error_handler(static function (int $level, string $message) use (&$said): bool {
+            $said = $message;
+
+            return true;
+        });
+        fwrite($this->stream, $bytes);
+        restore_error_handler();
+
+        return preg_match('/errno=(\d+) (.+)/', $said, $found) === 1 ? ", errno $found[1], $found[2]" : '';
     }
 
     /**

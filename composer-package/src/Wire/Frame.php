@@ -120,14 +120,14 @@ final class Frame
         $header = unpack('a2magic/Cversion/Ckind/Nlength', $bytes);
         if ($header === false || $header['magic'] !== self::MAGIC || $header['version'] !== self::VERSION) {
             throw new NotTheProtocol(
-                'the answer is not a frame of protocol version 1. Is it rustecho that listens on this socket?',
+                'it is not a frame of protocol version 1',
                 ConnectionFailed::FATE_UNKNOWN,
             );
         }
         if ($header['length'] > self::MAX_BODY_BYTES) {
             $limit = self::MAX_BODY_BYTES;
             throw new NotTheProtocol(
-                "the answer claims {$header['length']} bytes; the limit is $limit.",
+                "it claims {$header['length']} bytes; the limit is $limit",
                 ConnectionFailed::FATE_UNKNOWN,
             );
         }
@@ -152,7 +152,7 @@ final class Frame
 
         return is_array($fields)
             ? ['kind' => $kind] + $fields
-            : throw new NotTheProtocol("the answer of kind $kind does not decode.", ConnectionFailed::FATE_UNKNOWN);
+            : throw new NotTheProtocol("an answer of kind $kind does not decode", ConnectionFailed::FATE_UNKNOWN);
     }
 
     /** @return array<string, mixed>|null */

@@ -81,9 +81,15 @@ final class KeptConnection
 
         return match (true) {
             $error instanceof ConnectionLost => new ConnectionFailed(
-                "the sidecar at $this->path closed the connection twice ({$error->getMessage()}).$arrived "
-                . 'Its log says why; see unixSocket.allowedUids.',
+                'the connection to the sidecar at ' . Place::shown($this->path) . " was closed twice ({$error->getMessage()})."
+                . "$arrived Its log says why; see unixSocket.allowedUids. Is this the path in its setting unixSocket.path?",
                 $fate,
+            ),
+            $error instanceof NotTheProtocol => new NotTheProtocol(
+                'the answer from ' . Place::shown($this->path) . " is not understood: {$error->getMessage()}. "
+                . 'Is it rustecho that listens there, and is this the path in its setting unixSocket.path?',
+                $fate,
+                $error,
             ),
             $error->getCode() === $fate => $error,
             $error instanceof Timeout => new Timeout($error->getMessage() . $arrived, $fate, $error),

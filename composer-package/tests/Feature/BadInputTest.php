@@ -12,6 +12,9 @@ use Illuminate\Support\Collection;
 use Illuminate\Support\Str;
 use PHPUnit\Framework\Attributes\DataProvider;
 use Rustecho\InvalidEvent;
+use Rustecho\Laravel\Rustecho;
+use Rustecho\Laravel\Tests\Support\FakePeer;
+use Rustecho\Laravel\Tests\Support\FakeSidecar;
 use Rustecho\Laravel\Tests\Support\OrderNamed;
 use Rustecho\Laravel\Tests\Support\OrderRenamed;
 use Rustecho\Laravel\Tests\Support\OrderState;
@@ -160,6 +163,42 @@ final class BadInputTest extends PublishingTestCase
         }
         self::assertMatchesRegularExpression("/as (user|uid) ({$user['name']}|{$user['uid']})\\b/", $error->getMessage());
         self::assertMatchesRegularExpression('/(errno|os error) 2\b/', $error->getMessage());
+    }
+
+    /**
+     * @dataProvider otherServices
+     * @param callable(FakePeer): mixed $serve
+     */
+    #[DataProvider('otherServices')]
+    public function testTheSocketOfAnotherServiceIsNamedWithTheUserAndTheDoctor(callable $serve, string $says): void
+    {
+        $other = (new FakeSidecar())->start(static fn (FakePeer $peer) => $serve($peer));
+        $settings = ['socket' => $other->path, 'transport' => 'php', 'on_failure' => 'throw', 'breaker_ms' => 0];
+        $this->app['config']->set('rustecho', $settings + $this->app['config']->get('rustecho'));
+        $publish = static fn () => event(new OrderRenamed(1, 'x'));
+        foreach ([$publish, static fn () => Rustecho::together($publish)] as $call) {
+            $message = $this->failure($call)->getMessage();
+
+            $user = posix_getpwuid(posix_geteuid())['name'];
+            foreach (["$other->path as user $user ", $says, 'unixSocket.path', '`php artisan rustecho:doctor`.'] as $part) {
+                self::assertStringContainsString($part, $message);
+            }
+        }
+        $other->stop();
+    }
+
+    /** @return array<string, array{callable(FakePeer): mixed, string}> */
+    public static function otherServices(): array
+    {
+        $mysql = "\x4A\0\0\x00\x0A8.0.36\0\x08\0\0\0abcdefgh\0\xFF\xF7\xFF\2\0\xFF\xDF\x15";
+
+        return [
+            'one that speaks first, as MySQL' => [static function (FakePeer $peer) use ($mysql): void {
+                $peer->raw($mysql);
+                $peer->readPublish();
+            }, 'is not understood'],
+            'one that closes at once, as php-fpm' => [static fn (FakePeer $peer) => $peer->close(), 'was closed twice'],
+        ];
     }
 
     public function testASocketThatCannotBeOneIsASettingThatIsWrong(): void

@@ -125,6 +125,20 @@ final class StreamPublisherBoundsTest extends StreamPublisherTestCase
 
         self::assertStringContainsString('twice', $error->getMessage());
         self::assertStringContainsString('unixSocket.allowedUids', $error->getMessage());
+        $user = posix_getpwuid(posix_geteuid())['name'];
+        self::assertStringContainsString("{$this->sidecar->path} as user $user ", $error->getMessage());
+    }
+
+    public function testAConnectionThatIsClosedWhileItIsWrittenToNamesTheErrno(): void
+    {
+        $this->sidecar->start(static fn (FakePeer $peer) => $peer->close());
+        $json = '"' . str_repeat('x', 5_000_000) . '"';
+        // Laravel's does the same: then PHP remembers no error.
+        set_error_handler(static fn (): bool => true);
+        $error = $this->failure(ConnectionFailed::class, fn () => $this->publisher()->publish(['c'], 'e', $json, null));
+        restore_error_handler();
+
+        self::assertStringContainsString('while the event was written, errno 32, Broken pipe', $error->getMessage());
     }
 
     public function testNobodyListeningFailsAtOnceAndSaysWhatToDo(): void

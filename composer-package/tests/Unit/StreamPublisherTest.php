@@ -100,6 +100,8 @@ final class StreamPublisherTest extends StreamPublisherTestCase
         $error = $this->failure(ConnectionFailed::class, fn () => $this->publisher()->publish(['c'], 'e', '1', null));
 
         self::assertStringContainsString('Is it rustecho', $error->getMessage());
+        $user = posix_getpwuid(posix_geteuid())['name'];
+        self::assertStringContainsString("{$this->sidecar->path} as user $user is not understood", $error->getMessage());
     }
 
     public function testDataOverTheSidecarsLimitIsNeverWritten(): void
