@@ -102,8 +102,7 @@ impl From<Failure> for PhpException {
                     | ClientError::Resting { .. }
                     | ClientError::NotSpooled { .. } => (CONNECTION_FAILED, fate),
                 };
-                let is_away = matches!(cause, ClientError::Connect { .. } | ClientError::Resting { .. });
-                let more = if is_away { SHOWS_MORE } else { "" };
+                let more = if class == CONNECTION_FAILED { SHOWS_MORE } else { "" };
                 (class, code, format!("{error}{more}"))
             }
         };

@@ -259,6 +259,6 @@ impl Client {
     }
 
     fn garbled(&self, source: DecodeError) -> ClientError {
-        ClientError::Protocol { path: self.path.clone(), source }
+        ClientError::Protocol { path: self.path.clone(), uid: sys::effective_uid(), source }
     }
 }

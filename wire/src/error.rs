@@ -226,7 +226,7 @@ pub enum ClientError {
         fate: Fate,
     },
     /// The connection broke, and so did the one opened in its place.
-    #[error("the sidecar at {} closed the connection twice ({source}); its log says why; uid {uid} must be among unixSocket.allowedUids where that is set", path.display())]
+    #[error("the sidecar at {} closed the connection twice, as user {} ({source}); its log says why, if this is the path in its setting unixSocket.path; that user must be among unixSocket.allowedUids where that is set", path.display(), crate::sys::user(*uid))]
     Lost {
         /// The socket.
         path: PathBuf,
@@ -277,10 +277,12 @@ pub enum ClientError {
         source: crate::spool::SpoolError,
     },
     /// What came back is not the protocol: another program listens there, or another major version.
-    #[error("the answer from {} is not understood: {source}; is that socket a rustecho sidecar's?", path.display())]
+    #[error("the answer from {} as user {} is not understood: {source}; see whether it is rustecho that listens there, and whether this is the path in its setting unixSocket.path", path.display(), crate::sys::user(*uid))]
     Protocol {
         /// The socket.
         path: PathBuf,
+        /// The user this process acts as.
+        uid: u32,
         /// What is wrong with the answer.
         source: DecodeError,
     },

@@ -119,6 +119,7 @@ fn a_sidecar_that_closes_twice_is_an_error_of_unknown_fate() {
     assert!(matches!(error, ClientError::Lost { .. }), "{error:?}");
     assert_eq!(error.fate(), Fate::Unknown);
     assert!(error.to_string().contains("allowedUids"), "{error}");
+    assert!(error.to_string().contains(" as user ") && error.to_string().contains("unixSocket.path"), "{error}");
 }
 
 #[test]
@@ -151,6 +152,8 @@ fn an_answer_that_is_not_the_protocol_is_told() {
         let mut client = client(&sidecar.socket, 5000);
         let error = client.publish(&event("1"), Ack::Receipt).unwrap_err();
         assert!(matches!(error, ClientError::Protocol { .. }), "{error:?}");
+        let place = format!("{} as user ", sidecar.socket.path().display());
+        assert!(error.to_string().contains(&place) && error.to_string().contains("unixSocket.path"), "{error}");
         assert!(!client.status().connected);
     }
 }

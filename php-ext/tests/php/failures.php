@@ -42,6 +42,12 @@ same(Rustecho\Exception::FATE_UNKNOWN, $error?->getCode(), 'the code: the event 
 $tries = array_column(array_filter($sidecar->of('publish'), static fn ($p) => $p['data'] === '{"do":"close"}'), 'id');
 check(count($tries) === 2 && $tries[0] === $tries[1], 'two tries with one id', $tries);
 
+// Whoever closes, or answers something else, may not be a sidecar: the message says where and as whom, and what shows more.
+$about = [$sidecar->socket, 'as user ', 'unixSocket.path', '`php --ri rustecho`'];
+foreach (['close', 'garble'] as $do) {
+    throws(ConnectionFailed::class, static fn () => rustecho_publish(['c'], 'e', "{\"do\":\"$do\"}"), ...$about);
+}
+
 // No answer: the timeout, once, and a good connection afterwards.
 $timed = static function (array $options, string $data, string ...$parts): ?Throwable {
     $start = hrtime(true);
@@ -66,7 +72,7 @@ same(true, rustecho_publish(['c'], 'e', '4')['accepted'], 'accepted after the st
 
 $counters = rustecho_status()['counters'];
 same(4, $counters['timeouts'], 'timeouts');
-same(7, $counters['failures'], 'failures');
+same(9, $counters['failures'], 'failures');
 check(str_contains((string) rustecho_status()['last_error'], 'within 100 ms'), 'the last error is told');
 
 done();

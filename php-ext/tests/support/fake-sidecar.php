@@ -2,8 +2,9 @@
 
 /**
  * A sidecar for the extension's tests, written from docs/wire-format.md alone. It accepts, answers and writes down what came.
- * Data may ask for more: {"do":"hang"} is not answered, {"do":"close"} ends the connection, {"do":"stop"} the process. The
- * variable FAKE_SIDECAR_SPEAKS names the protocol versions it says that it speaks: 1-1.
+ * Data may ask for more: {"do":"hang"} is not answered, {"do":"close"} ends the connection, {"do":"stop"} the process, and
+ * {"do":"garble"} is answered as another service would. The variable FAKE_SIDECAR_SPEAKS names the protocol versions it says that
+ * it speaks: 1-1.
  *
  * Usage: php fake-sidecar.php SOCKET LOG
  */
@@ -55,6 +56,10 @@ function publish($stream, int $number, string $body): bool
     $do = is_array($value) ? $value['do'] ?? null : null;
     if ($do === 'stop') {
         exit(0);
+    }
+    if ($do === 'garble') {
+        @fwrite($stream, "HTTP/1.1 400 Bad Request\r\n\r\n");
+        return true;
     }
     if ($do !== 'hang' && $do !== 'close' && ($flags & 1) === 1) {
         send($stream, 4, $id . pack('N', count($channels)));
