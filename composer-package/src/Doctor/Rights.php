@@ -40,6 +40,12 @@ final class Rights
         return (($stat['mode'] >> $shift) & $right) === $right;
     }
 
+    /** Whether it is the user who runs the doctor. */
+    public function areMine(): bool
+    {
+        return (posix_getpwnam($this->user)['uid'] ?? null) === posix_geteuid();
+    }
+
     /** The first folder above the path, from the root down, that the user may not enter. */
     public function closedAbove(string $path): ?string
     {

@@ -11,6 +11,9 @@ use Rustecho\Laravel\Sidecar\ConfigFile;
 /** What the checks of one run look at. */
 final class Visit
 {
+    /** Whether a check has found why the sidecar cannot be had. */
+    private bool $away = false;
+
     /**
      * @param string $connection name in config/broadcasting.php
      * @param string $sidecarUrl where the sidecar answers on this machine
@@ -32,6 +35,22 @@ final class Visit
         public readonly ?string $denied = null,
         public ?string $user = null,
     ) {
+    }
+
+    /** From now on that the sidecar cannot be had follows from a problem that was found. */
+    public function sidecarIsAway(): void
+    {
+        $this->away = true;
+    }
+
+    /**
+     * That the sidecar cannot be had: a problem once, and a note where it follows from one.
+     *
+     * @param array<string, string|int> $values
+     */
+    public function absence(string $id, array $values): Finding
+    {
+        return $this->away ? Finding::note($id, $values) : Finding::problem($id, $values);
     }
 
     public function config(string $key, mixed $default = null): mixed

@@ -78,6 +78,14 @@ abstract class BehaviourTestCase extends TestCase
         return $got[2] ?? null;
     }
 
+    /** The doctor has found this illness, and calls nothing else one. */
+    protected static function assertOneProblem(string $id, string $output): void
+    {
+        preg_match_all('/^PROBLEM .*\[([\w-]+)\]$/m', $output, $found);
+        self::assertSame([$id], $found[1], $output);
+        self::assertStringContainsString('Problems: 1.', $output);
+    }
+
     protected static function laravel(): int
     {
         return (int) \Illuminate\Foundation\Application::VERSION;

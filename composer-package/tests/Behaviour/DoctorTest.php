@@ -125,6 +125,7 @@ final class DoctorTest extends BehaviourTestCase
         [$status, $output] = $this->doctor(['RUSTECHO_SOCKET' => '/run/nowhere.sock', 'RUSTECHO_SPOOL' => $spool]);
 
         self::assertSame(1, $status);
+        self::assertOneProblem('socket-missing', $output);
         self::assertSame([], glob("$spool/*"), 'what the doctor publishes is not kept for later');
         self::assertStringContainsString('an event cannot be published: ', $output);
         self::assertStringContainsString('there is no socket /run/nowhere.sock', $output);
@@ -134,7 +135,13 @@ final class DoctorTest extends BehaviourTestCase
     public function testASocketThatIsAFile(): void
     {
         $file = self::$sidecar->config;
-        self::assertStringContainsString("$file is a file, not a socket", $this->doctor(['RUSTECHO_SOCKET' => $file])[1]);
+        mkdir($spool = Scratch::path('spool'));
+        chmod($spool, 03777);
+        [$status, $output] = $this->doctor(['RUSTECHO_SOCKET' => $file, 'RUSTECHO_SPOOL' => $spool]);
+
+        self::assertSame(1, $status);
+        self::assertOneProblem('socket-kind', $output);
+        self::assertStringContainsString("$file is a file, not a socket", $output);
     }
 
     public function testASocketThatPhpsUserMayNotOpen(): void
@@ -203,6 +210,7 @@ final class DoctorTest extends BehaviourTestCase
         $sidecar->stop();
 
         self::assertSame(1, $status);
+        self::assertOneProblem('sidecar-silent', $output);
         self::assertStringContainsString('did not answer in time', $output);
         self::assertStringContainsString('If it hangs, restart it.', $output);
     }
@@ -216,6 +224,7 @@ final class DoctorTest extends BehaviourTestCase
         ]);
 
         self::assertSame(1, $status);
+        self::assertOneProblem('sidecar-silent', $output);
         self::assertStringContainsString('The sidecar has stopped', $output);
         self::assertStringContainsString("no answer from $sidecar->url", $output);
     }
@@ -252,12 +261,7 @@ final class DoctorTest extends BehaviourTestCase
     #[DataProvider('applicationsThatAnswerWrongly')]
     public function testAnApplicationThatAnswersWrongly(array $env, string $finding, string $advice): void
     {
-        $port = Ports::free();
-        $sidecar = (new RealSidecar(['authHost' => "http://127.0.0.1:$port"]))->start();
-        $site = new RealSite(self::$app, self::env($env), $port);
-        [$status, $output] = $this->doctor(['RUSTECHO_SOCKET' => $sidecar->socket, 'RUSTECHO_API_URL' => $sidecar->url]);
-        $site->stop();
-        $sidecar->stop();
+        [$status, $output] = $this->asking($env);
 
         self::assertSame(1, $status, $output);
         self::assertStringContainsString('Problems: 1.', $output);
@@ -313,6 +317,28 @@ final class DoctorTest extends BehaviourTestCase
 
         self::assertSame([0, 0, 1], [$healthy, $own, $wrong], $output . $ownOutput . $wrongOutput);
         self::assertStringContainsString('that user may not have the channel', $wrongOutput);
+    }
+
+    /**
+     * The doctor, while a sidecar asks a site of this environment.
+     *
+     * @param array<string, string> $env of the site
+     * @param list<string> $arguments
+     * @param (callable(string): mixed)|null $first is done with the site's address before
+     * @return array{int, string}
+     */
+    private function asking(array $env, array $arguments = [], ?callable $first = null): array
+    {
+        $port = Ports::free();
+        $sidecar = (new RealSidecar(['authHost' => "http://127.0.0.1:$port"]))->start();
+        $site = new RealSite(self::$app, self::env($env), $port);
+        $first === null || $first($site->url);
+        $here = ['RUSTECHO_SOCKET' => $sidecar->socket, 'RUSTECHO_API_URL' => $sidecar->url];
+        $result = $this->doctor($here, $arguments);
+        $site->stop();
+        $sidecar->stop();
+
+        return $result;
     }
 
     private function other(): RealSidecar

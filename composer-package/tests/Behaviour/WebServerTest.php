@@ -49,6 +49,7 @@ final class WebServerTest extends BehaviourTestCase
         [$status, $output] = $this->behind('');
 
         self::assertSame(1, $status);
+        self::assertOneProblem('site-not-proxied', $output);
         self::assertStringContainsString('/socket.io/ answers 404: it does not lead to the sidecar', $output);
     }
 
@@ -59,6 +60,7 @@ final class WebServerTest extends BehaviourTestCase
         [$status, $output] = $this->behind($snippet);
 
         self::assertSame(1, $status);
+        self::assertOneProblem('site-cannot-reach', $output);
         self::assertStringContainsString('cannot reach the sidecar (502)', $output);
     }
 

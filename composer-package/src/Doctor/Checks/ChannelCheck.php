@@ -42,9 +42,9 @@ final class ChannelCheck implements Check
                 yield from array_filter([$question->web()?->finding(phpversion('rustecho') ?: null)]);
             }
         } catch (Unreachable $silence) {
-            yield Finding::problem('port-silent', ['reason' => $silence->getMessage()]);
+            yield $visit->absence('port-silent', ['reason' => $silence->getMessage()]);
         } catch (Exception $error) {
-            yield Finding::problem('publish-failed', ['reason' => rtrim($error->getMessage(), '.')]);
+            yield $visit->absence('publish-failed', ['reason' => rtrim($error->getMessage(), '.')]);
         } finally {
             $browser?->close();
         }

@@ -24,7 +24,8 @@ final class SidecarCheck implements Check
         try {
             $welcome = $this->welcome($visit);
         } catch (Exception $silence) {
-            yield Finding::problem('sidecar-silent', ['reason' => rtrim($silence->getMessage(), '.')]);
+            yield $visit->absence('sidecar-silent', ['reason' => rtrim($silence->getMessage(), '.')]);
+            $visit->sidecarIsAway();
 
             return;
         }

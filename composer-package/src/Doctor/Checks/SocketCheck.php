@@ -18,7 +18,7 @@ final class SocketCheck implements Check
         $rights = Rights::of($visit);
         $closed = $rights->closedAbove($path);
         clearstatcache();
-        yield match (true) {
+        $finding = match (true) {
             $closed !== null => Finding::problem(
                 'socket-folder',
                 ['user' => $rights->user, 'folder' => $closed, 'path' => $path],
@@ -34,5 +34,10 @@ final class SocketCheck implements Check
             ),
             default => Finding::good("the socket $path is there, and the user $rights->user may write to it"),
         };
+        // Another user's rights are not what keeps the doctor out.
+        if ($finding->isProblem() && (in_array($finding->id, ['socket-missing', 'socket-kind'], true) || $rights->areMine())) {
+            $visit->sidecarIsAway();
+        }
+        yield $finding;
     }
 }
