@@ -319,6 +319,66 @@ final class DoctorTest extends BehaviourTestCase
         self::assertStringContainsString('that user may not have the channel', $wrongOutput);
     }
 
+    public function testASiteWhereNobodyAnswers(): void
+    {
+        [$status, $output] = $this->doctor([], ['--url=http://127.0.0.1:' . Ports::free()]);
+
+        self::assertSame(1, $status);
+        self::assertOneProblem('site-silent', $output);
+        self::assertStringContainsString('nobody answers where pages are said to find the sidecar', $output);
+        self::assertStringContainsString('--url=https://', $output);
+    }
+
+    public function testAnAppUrlThatIsNoAddress(): void
+    {
+        [$status, $output] = $this->doctor(['APP_URL' => 'shop']);
+
+        self::assertSame(1, $status);
+        self::assertOneProblem('site-address', $output);
+        self::assertStringContainsString("not an address with a host: 'shop'", $output);
+        self::assertStringContainsString('Set APP_URL', $output);
+    }
+
+    public function testALaravelThatHangs(): void
+    {
+        [$status, $output] = $this->asking(['TEST_AUTH_ROUTE' => 'slow'], ['--patience=1']);
+
+        self::assertSame(1, $status);
+        self::assertOneProblem('auth-silent', $output);
+        self::assertStringContainsString('did not say within its time what Laravel answers', $output);
+        self::assertStringContainsString('slow or hangs', $output);
+    }
+
+    public function testALaravelThatLimitsRequests(): void
+    {
+        // The first request of the minute is the last that is answered otherwise.
+        $first = static fn (string $url): array => Http::request('GET', "$url/broadcasting/auth", [], '', 20.0);
+        [$status, $output] = $this->asking(['RUSTECHO_AUTH_MIDDLEWARE' => 'throttle:1,1|web'], [], $first);
+
+        self::assertSame(1, $status);
+        self::assertOneProblem('auth-odd', $output);
+        self::assertStringContainsString('Laravel answers 429', $output);
+        self::assertStringContainsString('/storage/logs', $output);
+    }
+
+    public function testNoEventWhereThereIsNoRoadForIt(): void
+    {
+        [, $output] = $this->doctor(['RUSTECHO_TRANSPORT' => 'null']);
+
+        self::assertOneProblem('transport-null', $output);
+        self::assertMatchesRegularExpression('/^note +no event was published: .* \[no-event\]$/m', $output);
+    }
+
+    public function testNoEventWhereTheDoctorHasNoChannelOfItsOwn(): void
+    {
+        $env = ['RUSTECHO_AUTH_MIDDLEWARE' => 'auth:api', 'TEST_APP_KEY' => str_repeat('x', 32)];
+        $own = ['--header=Authorization: Bearer token-of-ada', '--granted=private-people.7', '--denied=private-people.8'];
+        [$status, $output] = $this->asking($env, $own);
+
+        self::assertSame(0, $status, $output);
+        self::assertMatchesRegularExpression('/^note +no event was published: .* \[no-event\]$/m', $output);
+    }
+
     /**
      * The doctor, while a sidecar asks a site of this environment.
      *
