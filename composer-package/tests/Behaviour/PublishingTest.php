@@ -12,7 +12,9 @@ use App\Events\Stubborn;
 use App\Notifications\LetterArrived;
 use Rustecho\Laravel\Sidecar\Browser;
 use Rustecho\Laravel\Sidecar\Http;
+use Rustecho\Laravel\Tests\Support\RealSidecar;
 use Rustecho\Laravel\Tests\Support\RealSite;
+use Rustecho\Laravel\Tests\Support\Wait;
 
 /** Every way in which Laravel broadcasts, as it arrives at a subscriber. */
 final class PublishingTest extends BehaviourTestCase
@@ -166,6 +168,30 @@ final class PublishingTest extends BehaviourTestCase
             self::assertStringContainsString(addslashes(Rescued::class), addslashes($log));
         }
         $dead->stop();
+    }
+
+    public function testARequestThatExitsLeavesNoDeferredEventBehind(): void
+    {
+        $log = self::$app->folder . '/storage/logs/laravel.log';
+        $before = (int) @filesize($log);
+        $hung = (new RealSidecar())->start();
+        $hung->process()->signal(SIGSTOP);
+        $site = new RealSite(self::$app, self::env([
+            'RUSTECHO_SOCKET' => $hung->socket, 'RUSTECHO_ACK' => 'deferred', 'RUSTECHO_ON_FAILURE' => 'log',
+            'RUSTECHO_TIMEOUT_MS' => '200',
+        ]));
+
+        $site->run('exit');
+
+        $dropped = static fn (): bool => str_contains(
+            (string) @file_get_contents($log, offset: $before),
+            'rustecho dropped ' . ShippedNow::class . ' on orders',
+        );
+        Wait::until($dropped, 'the log says what became of the event');
+        $site->stop();
+        $hung->process()->signal(SIGCONT);
+        $hung->stop();
+        self::assertTrue($dropped());
     }
 
     public function testEitherNameOfTheSwitchIsEnough(): void
