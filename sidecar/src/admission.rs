@@ -30,6 +30,7 @@ mod proxies;
 pub use memory::{Level, Memory};
 pub use places::Place;
 use places::Places;
+pub use proxies::is_proxy;
 
 /// Decides about connections.
 pub struct Admission {

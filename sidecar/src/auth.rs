@@ -232,7 +232,7 @@ impl Asker {
         let uri: Uri = format!("{host}{}", config.auth_endpoint)
             .parse()
             .map_err(|error| format!("authHost `{host}` with authEndpoint makes no URL: {error}"))?;
-        let forward = config.auth_forward_client.then_some(ask.handshake.peer);
+        let forward = config.auth_forward_client.then_some(&config.visitors.proxies[..]);
         let (allowed, left_out) = headers::allowed(from_client, &config.visitors.auth_headers);
         for name in left_out {
             if self.left_out.is_first(&start_of(&name)) {

@@ -1,6 +1,7 @@
 // Pages of foreign origins: their visitor's cookie never reaches Laravel, by whatever transport they come.
 
 import assert from 'node:assert/strict';
+import os from 'node:os';
 import { describe, test } from 'node:test';
 import { needs } from '../support/tools.mjs';
 import { until } from '../support/wait.mjs';
@@ -8,6 +9,8 @@ import { Client, refused, sidecarFor, startLaravel } from './support.mjs';
 
 const COOKIE = { Cookie: 'laravel_session=secret', Authorization: 'Basic c2VjcmV0' };
 const EVIL = 'https://evil.test';
+/** An address of this machine that is no loopback address: who comes by it has it, and is no proxy of this machine. */
+const OUTSIDE = Object.values(os.networkInterfaces()).flat().find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
 
 /** What Laravel sees of a polling client with these headers that subscribes. */
 async function poll(sidecar, laravel, headers, query = '') {
@@ -99,5 +102,21 @@ describe('A page', needs('sidecar'), () => {
     assert.ok(!String(headers['x-forwarded-for']).includes('6.6.6.6'));
     assert.equal(elsewhere.asked.length, 0);
     assert.match(sidecar.process.output, /authHeaders/);
+  });
+
+  test('cannot say by a header of its request from which address it comes, unless a proxy of ours says so', async (t) => {
+    if (!OUTSIDE) return t.skip('this machine has loopback addresses alone');
+    const laravel = await startLaravel(t);
+    for (const [trustedProxies, chain] of [[[], OUTSIDE], [[OUTSIDE], `6.6.6.6, ${OUTSIDE}`]]) {
+      const sidecar = await sidecarFor(t, { host: '0.0.0.0', authHost: laravel.url, trustedProxies });
+      const reached = { url: `http://${OUTSIDE}:${sidecar.port}` };
+      const before = laravel.asked.length;
+      const page = await Client.open(reached, { 'X-Forwarded-For': '6.6.6.6' });
+      t.after(() => page.close());
+      page.subscribe('private-x');
+      await until('the question to Laravel', () => laravel.asked.length > before);
+      assert.equal(laravel.asked.at(-1).headers['x-forwarded-for'], chain, `trustedProxies: ${trustedProxies}`);
+      assert.equal((await poll(reached, laravel, { 'X-Forwarded-For': '6.6.6.6' }))['x-forwarded-for'], chain);
+    }
   });
 });

@@ -5,6 +5,11 @@ use std::net::IpAddr;
 use http::HeaderMap;
 use ipnet::IpNet;
 
+/// Whether what this peer says of who came to it may be passed on: a proxy of ours, or one of this machine.
+pub fn is_proxy(proxies: &[IpNet], peer: IpAddr) -> bool {
+    peer.is_loopback() || is_one(proxies, peer)
+}
+
 pub(super) fn is_one(proxies: &[IpNet], address: IpAddr) -> bool {
     proxies.iter().any(|network| network.contains(&address))
 }

@@ -1,11 +1,10 @@
 //! The headers Laravel is sent: the client's own, the visitor's cookie, and ours.
 
-use std::net::IpAddr;
-
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use ipnet::IpNet;
 use serde_json::Value;
 
-use crate::{config::AuthHeaders, edge::Handshake};
+use crate::{admission::is_proxy, config::AuthHeaders, edge::Handshake};
 
 /// `auth.headers` as name and text.
 pub(super) type FromClient = Vec<(String, String)>;
@@ -76,14 +75,14 @@ pub(super) fn allowed(from_client: FromClient, allow: &AuthHeaders) -> (FromClie
     (kept, others.into_iter().map(|(name, _)| name).collect())
 }
 
-/// All headers of the question. `forward`: tell the visitor's address and browser as well.
+/// All headers of the question. `forward`: tell the visitor's address and browser as well, as these proxies know it.
 ///
 /// # Errors
 /// A header name or value that HTTP does not allow: such a request is not sent.
 pub(super) fn build(
     from_client: FromClient,
     handshake: &Handshake,
-    forward: Option<Option<IpAddr>>,
+    forward: Option<&[IpNet]>,
 ) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     let mut weak_cookie = None;
@@ -105,13 +104,13 @@ pub(super) fn build(
     {
         headers.insert(header::COOKIE, cookie);
     }
-    if let Some(peer) = forward {
+    if let Some(proxies) = forward {
         if !headers.contains_key(header::USER_AGENT)
             && let Some(agent) = handshake.headers.get(header::USER_AGENT)
         {
             headers.insert(header::USER_AGENT, agent);
         }
-        if let Some(chain) = forwarded_for(handshake, peer) {
+        if let Some(chain) = forwarded_for(handshake, proxies) {
             headers.insert("x-forwarded-for", chain);
         }
     }
@@ -120,15 +119,14 @@ pub(super) fn build(
     Ok(headers)
 }
 
-/// `X-Forwarded-For` as a proxy writes it: what the proxy before us said, and our own peer.
-fn forwarded_for(handshake: &Handshake, peer: Option<IpAddr>) -> Option<HeaderValue> {
-    let before = handshake.headers.get("x-forwarded-for");
-    let before = before.as_ref().and_then(|value| value.to_str().ok());
-    let chain = match (before, peer) {
-        (Some(before), Some(peer)) => format!("{before}, {peer}"),
-        (Some(before), None) => before.to_owned(),
-        (None, Some(peer)) => peer.to_string(),
-        (None, None) => return None,
+/// `X-Forwarded-For` as a proxy writes it: what the proxy before us said, and our own peer. Laravel believes us, so what a visitor
+/// who comes without a proxy says of itself is left out.
+fn forwarded_for(handshake: &Handshake, proxies: &[IpNet]) -> Option<HeaderValue> {
+    let peer = handshake.peer?;
+    let before = handshake.headers.get("x-forwarded-for").filter(|_| is_proxy(proxies, peer));
+    let chain = match before.as_ref().and_then(|value| value.to_str().ok()) {
+        Some(before) => format!("{before}, {peer}"),
+        None => peer.to_string(),
     };
     HeaderValue::from_str(&chain).ok()
 }
@@ -194,12 +192,21 @@ mod tests {
     }
 
     #[test]
-    fn the_visitors_address_is_added_to_what_a_proxy_said() {
-        let mut headers = HeaderMap::new();
-        headers.insert("x-forwarded-for", "1.2.3.4".parse().unwrap());
-        let handshake =
-            Handshake { headers: (&headers).into(), peer: Some([10, 0, 0, 9].into()), generation: Generation::V4 };
-        let built = build(Vec::new(), &handshake, Some(handshake.peer)).unwrap();
-        assert_eq!(built["x-forwarded-for"], "1.2.3.4, 10.0.0.9");
+    fn the_visitors_address_is_added_to_what_a_proxy_said_and_to_nothing_that_a_visitor_says() {
+        let proxies = ["10.0.0.0/8".parse().unwrap()];
+        let told = |peer: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-for", "1.2.3.4".parse().unwrap());
+            let peer = Some(peer.parse().unwrap());
+            let handshake = Handshake { headers: (&headers).into(), peer, generation: Generation::V4 };
+            let built = build(Vec::new(), &handshake, Some(&proxies)).unwrap();
+            built["x-forwarded-for"].to_str().unwrap().to_owned()
+        };
+        assert_eq!(told("10.0.0.9"), "1.2.3.4, 10.0.0.9");
+        assert_eq!(told("127.0.0.1"), "1.2.3.4, 127.0.0.1", "nginx of this machine");
+        assert_eq!(told("::1"), "1.2.3.4, ::1");
+        for visitor in ["192.0.2.7", "192.168.1.7", "2001:db8::7"] {
+            assert_eq!(told(visitor), visitor);
+        }
     }
 }

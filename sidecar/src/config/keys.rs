@@ -133,7 +133,8 @@ pub const KEYS: &[Key] = &[
     key("authKeepAlive", "AUTH_KEEP_ALIVE", "true", "Whether connections to Laravel are kept open between auth requests. In a \
          file that is not called `rustecho….json` the default is `false`.").live(),
     key("authForwardClient", "AUTH_FORWARD_CLIENT", "true", "Whether auth requests tell Laravel the visitor's address and browser \
-         (`X-Forwarded-For`, `User-Agent`). In a file that is not called `rustecho….json` the default is `false`.").live(),
+         (`X-Forwarded-For`, `User-Agent`). What the visitor's own request says in `X-Forwarded-For` is passed on only where it comes \
+         from one of `trustedProxies` or a loopback address. In a file that is not called `rustecho….json` the default is `false`.").live(),
     key("authCheckBody", "AUTH_CHECK_BODY", "true", "Whether a private channel also needs a JSON answer that is neither `false` \
          nor `null`, so that a login page grants nothing. In a file that is not called `rustecho….json` the default is `false`.").live(),
     key("authHeaders", "AUTH_HEADERS", "[\"accept\", \"accept-language\", \"authorization\", \"cookie\", \"origin\", \
