@@ -19,6 +19,7 @@ describe('the files for Docker', needs('docker-compose', 'nginx'), () => {
     const file = path.join(DOCKER, 'compose.yml');
     const whole = await run('docker-compose', ['-f', file, 'config'], { env: { ...process.env, APP: '/srv/app' } });
     for (const target of whole.matchAll(/target: (\w+)/g)) assert.match(dockerfile, new RegExp(`^FROM .* AS ${target[1]}$`, 'm'));
+    assert.match(whole, /RUSTECHO_TRUSTED_PROXIES: "?127\.0\.0\.1,::1"?$/m);
     await assert.rejects(run('docker-compose', ['-f', file, 'config'], { env: { ...process.env, APP: '' } }), /name the folder of your Laravel application/);
   });
 

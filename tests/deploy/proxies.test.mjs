@@ -10,10 +10,11 @@ import { combination, TRANSPORTS, visitors } from '../support/echo.mjs';
 import { startApache } from '../support/apache.mjs';
 import { startNginx } from '../support/nginx.mjs';
 import { freePort } from '../support/ports.mjs';
+import { settings } from '../support/shipped.mjs';
 import { Sidecar } from '../support/sidecar.mjs';
 import { needs } from '../support/tools.mjs';
 import { until } from '../support/wait.mjs';
-import { startLaravel } from '../guard/support.mjs';
+import { Client, refused, startLaravel } from '../guard/support.mjs';
 
 const PROXIES = {
   nginx: (folder, ports) => startNginx(folder, { ...ports, app: folder, fpmPort: 9 }),
@@ -67,6 +68,19 @@ for (const [name, start] of Object.entries(PROXIES)) {
       const { headers } = await until('Laravel to be asked', () => laravel.asked.find(({ channel }) => channel === 'private-orders.1'));
       // The visitor as the proxy was told, the proxy's visitor, the sidecar's.
       assert.equal(headers['x-forwarded-for'], '192.0.2.7, 127.0.0.1, 127.0.0.1');
+    });
+
+    test('bounds each visitor, and not the proxy, with the settings that packages install', async (t) => {
+      const own = mkdtempSync(path.join(folder, 'bounded-'));
+      const { trustedProxies } = settings();
+      const bounded = await Sidecar.start(own, { trustedProxies, limits: { connectionsPerIp: 1 } });
+      const port = await freePort();
+      const before = await start(own, { port, sidecarPort: bounded.port });
+      t.after(async () => { await bounded.stop(); await before.stop(); });
+      const [site, from] = [{ url: `http://127.0.0.1:${port}` }, (address) => ({ 'X-Forwarded-For': address })];
+      const [one, other] = [await Client.open(site, from('198.51.100.7')), await Client.open(site, from('198.51.100.8'))];
+      t.after(() => [one, other].forEach((client) => client.close()));
+      assert.match((await refused(site, from('198.51.100.7'))).body, /limits\.connectionsPerIp/);
     });
   });
 }

@@ -12,3 +12,6 @@ export function shipped(proxy, port) {
   if (!text.includes(PRODUCTION)) throw new Error(`deploy/${proxy}/rustecho.conf does not name ${PRODUCTION}`);
   return text.replaceAll(PRODUCTION, `127.0.0.1:${port}`);
 }
+
+/** The settings that packages install, without their comments. */
+export const settings = () => JSON.parse(readFileSync(path.join(PROJECT, 'deploy', 'rustecho.json'), 'utf8').replace(/^\s*\/\/.*$/gm, ''));

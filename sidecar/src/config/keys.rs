@@ -150,7 +150,8 @@ pub const KEYS: &[Key] = &[
          `*.example.com`, `null` (apps without an origin), `*`. In the environment: commas between them.").live(),
     key("trustedProxies", "TRUSTED_PROXIES", "[]", "Addresses and networks of your proxies, such as `127.0.0.1` and `10.0.0.0/8`: \
          only they are believed what `X-Forwarded-For` and `X-Forwarded-Host` say, which `limits.connectionsPerIp` and \
-         `originPolicy` go by.").live(),
+         `originPolicy` go by. Without those of this machine nginx itself is the one visitor that is seen, and a private \
+         address has no bound.").live(),
     key("clients", "CLIENTS", "[]", "Who may use the HTTP API. In the environment: `id:key`, commas between clients; \
          a third part is the secret.").hidden().live(),
     field("clients[].appId", "The client's id, a text. Of two entries with one id the first counts."),
