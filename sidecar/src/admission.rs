@@ -159,6 +159,23 @@ impl Admission {
         self.places.all()
     }
 
+    /// Why nobody new is let in at the moment, whoever it is; empty: who comes is looked at.
+    pub fn closed(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if self.memory.level() != Level::Fine {
+            let (used, mark) = (self.memory.used(), self.memory.watermark());
+            reasons.push(format!(
+                "{used} bytes of memory are used, nobody new is let in ({} is {mark})",
+                Bound::Memory.key()
+            ));
+        }
+        let most = self.rules.load().limits.connections;
+        if self.open() >= most {
+            reasons.push(format!("{most} connections are open, no more are taken ({})", Bound::Connections.key()));
+        }
+        reasons
+    }
+
     fn place(&self, limits: &Limits, visitor: IpAddr) -> Result<Place, Box<Response<Body>>> {
         let over = |bound, limit| {
             let text = self.refusals.over(bound, limit, visitor);

@@ -1,12 +1,13 @@
 // Each bound, exceeded from outside: who is over it is told its key, it is counted, and others are served.
 
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { describe, test } from 'node:test';
 import { KIND, Publisher, hello, publish } from '../support/frames.mjs';
 import { freePort } from '../support/ports.mjs';
 import { needs } from '../support/tools.mjs';
-import { until } from '../support/wait.mjs';
+import { pause, until } from '../support/wait.mjs';
 import { Client, refused, sidecarFor, startLaravel } from './support.mjs';
 
 const member = (channel, request) => JSON.stringify({ channel_data: { user_id: request.headers['x-csrf-token'], user_info: request.headers['x-csrf-token'] } });
@@ -55,6 +56,39 @@ describe('The bound', needs('sidecar'), () => {
     const error = await until('memory to be looked at', () => refused(sidecar).then((refusal) => refusal.status && refusal, () => false));
     assert.match(error.body, /over limits\.memoryBytes \(1000000\)/);
     assert.equal((await sidecar.api('/status')).status, 200);
+  });
+
+  test('limits.memoryBytes: who is in stays while memory is short, some are closed above that, and then places come back', async (t) => {
+    const admin = await freePort();
+    const sidecar = await sidecarFor(t, { admin });
+    const clients = await Promise.all(Array.from({ length: 60 }, () => Client.open(sidecar)));
+    t.after(() => clients.forEach((client) => client.close()));
+    const open = () => clients.filter((client) => !client.closed).length;
+    const ready = async () => (await fetch(`http://127.0.0.1:${admin}/ready`)).json();
+    const resident = () => Number(readFileSync(`/proc/${sidecar.process.child.pid}/status`, 'utf8').match(/^VmRSS:\s+(\d+) kB$/m)[1]) * 1_024;
+    const mark = (memoryBytes) => {
+      writeFileSync(sidecar.file, JSON.stringify({ ...JSON.parse(readFileSync(sidecar.file, 'utf8')), limits: { memoryBytes } }));
+      sidecar.process.child.kill('SIGHUP');
+    };
+    const isRefused = () => refused(sidecar).then(({ status }) => status === 503, () => false);
+
+    mark(Math.round(resident() * 0.97)); // short from here, critical a tenth above it
+    await until('nobody new to come in', isRefused);
+    assert.match((await ready()).reasons.join(), /limits\.memoryBytes/);
+    await pause(2_500); // two looks at least
+    assert.equal(open(), 60, 'who was in was closed');
+    assert.ok(await isRefused());
+
+    mark(Math.round(resident() / 2));
+    await until('some to be closed', () => open() < 60);
+    assert.ok(open() > 40, `${open()} of 60 are left: all at once`);
+
+    mark(resident() * 2);
+    await until('a place', () => Client.open(sidecar).then((client) => [client.close(), true], () => false));
+    assert.deepEqual(await ready(), { ready: true, reasons: [] });
+    const left = open();
+    await pause(1_500);
+    assert.equal(open(), left, 'they are closed no longer');
   });
 
   test('limits.handshakeMs and limits.headerBytes: slow and large heads end', async (t) => {

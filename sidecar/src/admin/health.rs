@@ -48,12 +48,9 @@ pub(super) fn reasons(view: &View) -> Vec<String> {
     if view.is_stopping() {
         reasons.push("the sidecar is stopping".to_owned());
     }
-    let Parts { config, clients, .. } = &view.parts;
+    let Parts { config, admission, .. } = &view.parts;
     let config = config.read();
-    let most = config.limits.connections;
-    if clients.count() >= most {
-        reasons.push(format!("{most} clients are connected, no more are taken (limits.connections)"));
-    }
+    reasons.extend(admission.closed());
     if let Some(bound) = config.admin.as_ref().map(|admin| admin.ready_lag) {
         let late = view.lag();
         if late > bound {

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use super::{health, history::History};
 use crate::{
+    admission::Admission,
     cluster::{Cluster, Standing},
     config::Live,
     counters::{Counters, Reading},
@@ -41,6 +42,8 @@ pub struct Parts {
     pub cluster: Option<Arc<Cluster>>,
     /// Connected sockets.
     pub clients: Arc<Clients>,
+    /// Who may connect.
+    pub admission: Arc<Admission>,
     /// The one door.
     pub publisher: Arc<Publisher>,
     /// Whether publishers can connect to the Unix socket.

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    path::{Component, Path},
     sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
 };
 
@@ -79,14 +80,35 @@ fn settled(watermark: Option<u64>) -> u64 {
     watermark.unwrap_or_else(|| available() / 5 * 4)
 }
 
-/// What the machine has, or less where the container is given less; in bytes.
+/// What the machine has, or less where the container or the service is given less; in bytes.
 fn available() -> u64 {
     let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let total = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB"));
     let machine = total.and_then(|kb| kb.trim().parse::<u64>().ok()).map_or(u64::MAX, |kb| kb * 1024);
-    let given = |path: &str| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
-    let container = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-    container.into_iter().filter_map(given).fold(machine, u64::min)
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    given(Path::new("/sys/fs/cgroup"), &groups).map_or(machine, |given| machine.min(given))
+}
+
+/// The smallest bound on the memory of these control groups, which are lines of `/proc/self/cgroup`, and of those above them: a
+/// container has its own, and so has a service with systemd's `MemoryMax`.
+fn given(root: &Path, groups: &str) -> Option<u64> {
+    groups.lines().filter_map(|line| least(root, line)).min()
+}
+
+fn least(root: &Path, line: &str) -> Option<u64> {
+    let (_, line) = line.split_once(':')?;
+    let (controllers, group) = line.split_once(':')?;
+    let (root, file) = match controllers {
+        "" => (root.to_owned(), "memory.max"),
+        v1 if v1.split(',').any(|controller| controller == "memory") => (root.join("memory"), "memory.limit_in_bytes"),
+        _ => return None,
+    };
+    // A group outside of what is mounted here begins with `/..`; then the root itself is all there is to see.
+    let below = Path::new(group.trim_start_matches('/'));
+    let is_outside = below.components().any(|part| part == Component::ParentDir);
+    let own = if is_outside { root.clone() } else { root.join(below) };
+    let above = own.ancestors().take_while(|folder| folder.starts_with(&root));
+    above.filter_map(|folder| fs::read_to_string(folder.join(file)).ok()?.trim().parse().ok()).min()
 }
 
 #[cfg(test)]
@@ -106,5 +128,29 @@ mod tests {
         let memory = Memory::new(None);
         assert!(memory.look() == Level::Fine && memory.used() > 1_000_000, "{memory:?}");
         assert!(memory.watermark() > memory.used() && memory.watermark() < 1 << 50);
+    }
+
+    #[test]
+    fn the_smallest_bound_of_the_own_control_group_and_those_above_it_counts() {
+        let root = tempfile::tempdir().unwrap();
+        let bound = |file: &str, bytes: &str| {
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, format!("{bytes}\n")).unwrap();
+        };
+        let given = |groups: &str| given(root.path(), groups);
+        assert_eq!(given("0::/system.slice/rustecho.service\n"), None);
+        bound("system.slice/rustecho.service/memory.max", "max");
+        bound("system.slice/memory.max", "4000");
+        assert_eq!(given("0::/system.slice/rustecho.service\n"), Some(4_000), "that of the slice");
+        bound("system.slice/rustecho.service/memory.max", "3000");
+        assert_eq!(given("0::/system.slice/rustecho.service\n"), Some(3_000), "systemd's MemoryMax");
+        assert_eq!(given("0::/\n"), None);
+        bound("memory.max", "2000");
+        assert_eq!(given("0::/\n"), Some(2_000), "a container's");
+        assert_eq!(given("0::/../rustecho.service\n"), Some(2_000));
+        bound("memory/docker/x/memory.limit_in_bytes", "1000");
+        assert_eq!(given("5:cpu:/x\n4:pids,memory:/docker/x\n"), Some(1_000), "before version 2");
+        assert_eq!(given("nonsense\n"), None);
     }
 }

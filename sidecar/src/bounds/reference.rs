@@ -12,7 +12,9 @@ pub fn markdown() -> String {
     let mut page = HEAD.to_owned();
     for bound in Bound::ALL {
         let default = match keys::find(bound.key()).map_or("", |key| key.default) {
-            "" if *bound == Bound::Memory => "four fifths of the machine's, or the container's".to_owned(),
+            "" if *bound == Bound::Memory => {
+                "four fifths of the machine's, the container's or the service's".to_owned()
+            }
             "" => "`10000` for public addresses".to_owned(),
             default => format!("`{default}`"),
         };

@@ -310,7 +310,8 @@ pub const KEYS: &[Key] = &[
          has. Other connections of an address are twice as many and six at most. Behind a proxy name it in `trustedProxies`, or all \
          visitors are one.").live(),
     key("limits.memoryBytes", "LIMITS_MEMORY_BYTES", "", "Resident memory from which new connections are answered 503, in bytes; from a \
-         tenth more on, connections are closed too. Without it four fifths of what the machine or the container has.").live(),
+         tenth more on, connections are closed too. Without it four fifths of what the machine has, \
+         or of what the container or the service (systemd's `MemoryMax`) is given.").live(),
     key("limits.handshakeMs", "LIMITS_HANDSHAKE_MS", "15000", "Longest time for a TLS handshake and for the head of a request, in \
          milliseconds, 1 to 600000.").live(),
     key("limits.headerBytes", "LIMITS_HEADER_BYTES", "65536", "Largest head of a request, in bytes, 8192 to 1073741824; more is \

@@ -151,6 +151,7 @@ impl Assembly {
             presence: self.presence.clone(),
             clients: self.clients.clone(),
             publisher: self.publisher.clone(),
+            admission: self.admission.clone(),
             unix_is_open,
         }
     }

@@ -56,6 +56,27 @@ async fn a_sidecar_that_is_full_or_behind_is_not_ready_and_says_so() {
 }
 
 #[tokio::test]
+async fn whoever_would_be_refused_for_memory_or_for_want_of_a_place_is_not_sent_here() {
+    let sidecar = Sidecar::with(|config| config.limits.connections = 1).await;
+    assert_eq!(sidecar.get("/ready").await.status, 200);
+    // It has its place before it is a client.
+    let opened = ask(sidecar.public, "GET", "/socket.io/?EIO=4&transport=polling", &[], "").await;
+    assert_eq!(opened.status, 200);
+    let ready = sidecar.get("/ready").await;
+    assert_eq!(ready.status, 503);
+    assert_eq!(ready.json()["reasons"], json!(["1 connections are open, no more are taken (limits.connections)"]));
+    sidecar.stop().await;
+
+    let sidecar = Sidecar::with(|config| config.limits.memory = Some(1)).await;
+    until("memory to be looked at", async || {
+        let ready = sidecar.get("/ready").await;
+        ready.status == 503 && ready.json()["reasons"].to_string().contains("(limits.memoryBytes is 1)")
+    })
+    .await;
+    sidecar.stop().await;
+}
+
+#[tokio::test]
 async fn the_public_port_answers_as_the_old_server_did() {
     let sidecar = Sidecar::start().await;
     for path in ["/health", "/ready", "/metrics"] {
