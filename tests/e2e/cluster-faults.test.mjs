@@ -9,6 +9,7 @@ import WebSocket from 'ws';
 import { combination, visitors } from '../support/echo.mjs';
 import { startGranting } from '../support/granting.mjs';
 import { startLink } from '../support/link.mjs';
+import { freePort } from '../support/ports.mjs';
 import { run } from '../support/process.mjs';
 import { startRedis } from '../support/redis.mjs';
 import { Sidecar } from '../support/sidecar.mjs';
@@ -40,16 +41,18 @@ function member(node, channel, user) {
 }
 
 describe('A cluster with faults', needs('sidecar', 'extension', 'php', 'redis-server', 'redis-cli'), () => {
-  let folder, redis, laravel, link, nodes;
+  let folder, redis, laravel, link, nodes, admins;
   before(async () => {
     folder = mkdtempSync(path.join(os.tmpdir(), 'rustecho-e2e-'));
     [redis, laravel] = await Promise.all([startRedis(folder), startGranting()]);
     link = await startLink(redis.port);
+    admins = await Promise.all([freePort(), freePort(), freePort()]);
     nodes = await Promise.all([redis.port, redis.port, link.port].map((port, number) => {
       const own = path.join(folder, String(number));
       mkdirSync(own);
       const cluster = { redis: { host: '127.0.0.1', port }, leaseMs: LEASE_MS };
-      return Sidecar.start(own, { authHost: laravel.url, subscribers: { http: true, redis: false }, cluster });
+      const admin = admins[number];
+      return Sidecar.start(own, { authHost: laravel.url, subscribers: { http: true, redis: false }, admin, cluster });
     }));
   });
   after(async () => {
@@ -66,6 +69,7 @@ describe('A cluster with faults', needs('sidecar', 'extension', 'php', 'redis-se
   const publish = (node, channel, number) => nodes[node].api('/events', {
     method: 'POST', body: JSON.stringify({ channel, name: 'Number', data: JSON.stringify({ number }) }),
   });
+  const health = async (port) => (await fetch(`http://127.0.0.1:${port}/health`)).json();
   const users = async (node, channel) => (await nodes[node].api(`/channels/${channel}/users`)).body.users.map((user) => user.id).sort();
   const numbers = (visitor, name) => visitor.hear(name, '.Number').map((data) => data.number).sort((a, b) => a - b);
 
@@ -82,6 +86,10 @@ describe('A cluster with faults', needs('sidecar', 'extension', 'php', 'redis-se
     await until('three subscribers', async () => (await nodes[0].subscribers(events)) === 3);
 
     link.cut();
+    const cutOff = await until('it to say so', async () => [await health(admins[2])].find(({ status }) => status === 'cut off from the other nodes'));
+    assert.match(cutOff.reason, /cluster\.redis/);
+    assert.equal(cutOff.cluster.connected, false);
+    assert.equal((await health(admins[0])).status, 'ok');
     assert.deepEqual((await all[0].hears(channel, 'leaving')).map((who) => who.name), ['user 3']);
     assert.deepEqual((await all[1].hears(channel, 'leaving')).map((who) => who.name), ['user 3']);
     // who is cut off buries nobody: it cannot know
@@ -94,6 +102,7 @@ describe('A cluster with faults', needs('sidecar', 'extension', 'php', 'redis-se
     await late.hears(channel, 'here');
 
     link.heal();
+    await until('it to be well again', async () => (await health(admins[2])).status === 'ok', NOTICED_MS);
     const everything = Array.from({ length: 20 }, (_, number) => number);
     for (const visitor of all) {
       await until('all events on both sides', () => visitor.hear(events, '.Number').length >= 20, NOTICED_MS);
@@ -151,5 +160,20 @@ describe('A cluster with faults', needs('sidecar', 'extension', 'php', 'redis-se
     assert.ok(left.every((who) => Number(who.name.split(' ')[1]) >= 1_000));
     assert.deepEqual(await users(1, channel), [1, 2]);
     assert.equal(watching.hear(channel, 'leaving').length, CROWD);
+  });
+
+  test('a node that Redis keeps waiting says that it is behind, and why, until it is not', async (t) => {
+    const [own, admin] = [path.join(folder, 'behind'), await freePort()];
+    mkdirSync(own);
+    // It beats each fifth of its lease, and is cut off after half of it.
+    const cluster = { redis: { host: '127.0.0.1', port: redis.port }, leaseMs: 10_000 };
+    const node = await Sidecar.start(own, { subscribers: { http: true, redis: false }, admin, cluster });
+    t.after(() => node.stop());
+    assert.equal((await health(admin)).status, 'ok');
+    await redis.cli('CLIENT', 'PAUSE', '3500', 'ALL');
+    const behind = await until('it to say so', async () => [await health(admin)].find(({ status }) => status !== 'ok'));
+    assert.equal(behind.status, 'behind the other nodes');
+    assert.match(behind.reason, /^a message takes \d+ ms through Redis/);
+    await until('it to be well again', async () => (await health(admin)).status === 'ok', NOTICED_MS);
   });
 });

@@ -1,5 +1,7 @@
 //! `/health`: the process answers. `/ready`: it also takes clients and hears its sources.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -10,16 +12,40 @@ use super::{
 };
 use crate::cluster::Standing;
 
+/// How old what the nodes tell each other may be before a node says that it is behind.
+const BEHIND: Duration = Duration::from_secs(1);
+
 pub(super) fn alive(view: &View) -> Response<Body> {
     let mut health = json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")});
     if let Some(standing) = view.standing() {
-        // Its own clients are served all the same: no reason to take the node out.
-        if !standing.is_hearing {
-            health["status"] = "cut off from the other nodes".into();
+        let queue = view.parts.config.read().cluster.as_ref().map_or(usize::MAX, |cluster| cluster.queue);
+        if let Some((status, reason)) = trouble(&standing, queue) {
+            health["status"] = status.into();
+            health["reason"] = reason.into();
         }
         health["cluster"] = cluster(&standing);
     }
     answer::json(&health)
+}
+
+/// What is wrong between a node and the others, for which so many bytes may wait, and why it says so. Its own clients are served all
+/// the same: no reason to take the node out.
+fn trouble(standing: &Standing, queue: usize) -> Option<(&'static str, String)> {
+    let Standing { is_hearing, backlog, lag, .. } = standing;
+    if !is_hearing {
+        let reason =
+            format!("Redis (cluster.redis) is away or does not answer; {backlog} bytes for the other nodes wait");
+        return Some(("cut off from the other nodes", reason));
+    }
+    if *lag > BEHIND {
+        let reason = format!("a message takes {} ms through Redis (cluster.redis)", lag.as_millis());
+        return Some(("behind the other nodes", reason));
+    }
+    (*backlog > queue / 4).then(|| {
+        let reason =
+            format!("{backlog} bytes for the other nodes wait, more than a quarter of cluster.queueBytes ({queue})");
+        ("behind the other nodes", reason)
+    })
 }
 
 /// How a node stands with the others.
@@ -69,4 +95,29 @@ pub(super) fn reasons(view: &View) -> Vec<String> {
         }
     }
     reasons
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_says_that_it_is_cut_off_or_behind_and_why() {
+        let fine =
+            Standing { peers: 2, is_hearing: true, is_in_order: true, backlog: 0, lag: Duration::from_millis(3) };
+        let said = |standing: &Standing| trouble(standing, 1_000);
+        assert_eq!(said(&fine), None);
+        assert_eq!(said(&Standing { backlog: 250, lag: BEHIND, ..fine.clone() }), None);
+        let (status, reason) = said(&Standing { is_hearing: false, backlog: 7, ..fine.clone() }).unwrap();
+        assert_eq!(status, "cut off from the other nodes");
+        assert!(reason.contains("cluster.redis") && reason.contains("7 bytes"), "{reason}");
+        let (status, reason) = said(&Standing { lag: Duration::from_millis(1_001), ..fine.clone() }).unwrap();
+        assert_eq!(
+            (status, &*reason),
+            ("behind the other nodes", "a message takes 1001 ms through Redis (cluster.redis)")
+        );
+        let (status, reason) = said(&Standing { backlog: 251, ..fine }).unwrap();
+        assert_eq!(status, "behind the other nodes");
+        assert!(reason.contains("251 bytes") && reason.contains("cluster.queueBytes (1000)"), "{reason}");
+    }
 }
