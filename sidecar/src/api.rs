@@ -16,6 +16,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    bounds::{Bound, Refusals},
     channel::ChannelName,
     cluster::Cluster,
     config::{Config, Live},
@@ -55,6 +56,8 @@ pub struct Parts {
     pub clients: Arc<Clients>,
     /// The one door.
     pub publisher: Arc<Publisher>,
+    /// Who is over a bound.
+    pub refusals: Arc<Refusals>,
 }
 
 /// Answers every request that is not Socket.IO's.
@@ -110,7 +113,12 @@ impl Api {
             Endpoint::Channel(name) => Ok(Reply::Json(self.channel(&name).await)),
             Endpoint::Users(name) => self.users(&name).await,
             Endpoint::Events => {
-                let body = body::read(body, self.parts.publisher.limits().data).await?;
+                let most = self.parts.publisher.limits().data;
+                let body = body::read(body, most).await.inspect_err(|failure| {
+                    if matches!(failure, Failure::BodyTooLarge { .. }) {
+                        self.parts.refusals.over(Bound::Data, most, &route.app);
+                    }
+                })?;
                 if !pass.covers(&body) {
                     return Err(Failure::Unauthorized);
                 }

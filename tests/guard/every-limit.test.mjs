@@ -92,7 +92,34 @@ async function deaf(sidecar) {
   return told[1].message;
 }
 
-/** Of each bound: the settings it is met with, and how. What comes back are the texts that name it, or nothing where none can. */
+/** Attachments of one event that are over the bound only together, by websocket and by polling: what their senders are told. */
+async function attaching(sidecar) {
+  const event = '452-["client event",{"channel":"private-x","event":"client-x","data":[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]}]';
+  const half = Buffer.alloc(600);
+  const client = await Client.open(sidecar);
+  const closed = new Promise((done) => { client.socket.on('close', (code, reason) => done(`${code} ${reason}`)); });
+  for (const part of [event, half, half]) client.socket.send(part);
+  assert.match(await closed, /^1009 /);
+  const url = `${sidecar.url}/socket.io/?EIO=4&transport=polling`;
+  const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1));
+  const post = (body) => fetch(`${url}&sid=${sid}`, { method: 'POST', body });
+  for (const part of ['40', event, `b${half.toString('base64')}`]) assert.equal((await post(part)).status, 200);
+  const polled = await post(`b${half.toString('base64')}`);
+  assert.equal(polled.status, 413);
+  return [await closed, await polled.text()];
+}
+
+/** A body in which no event with allowed data could be. */
+async function posting(sidecar) {
+  const { status, body } = await sidecar.api('/events', { method: 'POST', body: ' '.repeat(300_000) });
+  assert.equal(status, 413);
+  return JSON.stringify(body);
+}
+
+/**
+ * Of each bound: the settings it is met with, and how. What comes back are the texts that name it, or nothing where none can. Last,
+ * how often it was met at least.
+ */
 const CASES = {
   'limits.connections': [{ connections: 1 }, async (sidecar) => [await Client.open(sidecar), (await refused(sidecar)).body][1]],
   'limits.connectionsPerIp': [{ connectionsPerIp: 1 }, async (sidecar) => [await Client.open(sidecar), (await refused(sidecar)).body][1]],
@@ -112,14 +139,14 @@ const CASES = {
     const polled = await fetch(`${url}&sid=${sid}`, { method: 'POST', body: `4${'x'.repeat(2_000)}` });
     assert.equal(polled.status, 413);
     assert.match(await closed, /^1009 /);
-    return [await closed, await polled.text()];
-  }, { socketio: { maxHttpBufferSize: 1_000 } }],
+    return [await closed, await polled.text(), ...await attaching(sidecar)];
+  }, { socketio: { maxHttpBufferSize: 1_000 } }, 4],
   'limits.subscriptionsPerSocket': [{ subscriptionsPerSocket: 1 }, (sidecar) => subscribing(sidecar, ['a', 'b'])],
   'limits.subscribesPerSecond': [{ subscribesPerSecond: 1 }, (sidecar) => subscribing(sidecar, ['a', 'b', 'c', 'd'])],
   'limits.channelNameBytes': [{ channelNameBytes: 20 }, async (sidecar) => [await subscribing(sidecar, ['x'.repeat(21)]), ...await publishing(sidecar, { channel: 'x'.repeat(21) })]],
   'limits.channelCharacters': [{ channelCharacters: 'pusher' }, async (sidecar) => [await subscribing(sidecar, ['a b']), ...await publishing(sidecar, { channel: 'a b' })]],
   'limits.eventNameBytes': [{ eventNameBytes: 20 }, async (sidecar) => [await whispering(sidecar, { event: `client-${'x'.repeat(20)}`, data: 1 }), ...await publishing(sidecar, { name: 'x'.repeat(21) })]],
-  'limits.dataBytes': [{ dataBytes: 20 }, (sidecar) => publishing(sidecar, { data: JSON.stringify('x'.repeat(20)) })],
+  'limits.dataBytes': [{ dataBytes: 20 }, async (sidecar) => [...await publishing(sidecar, { data: JSON.stringify('x'.repeat(20)) }), await posting(sidecar)], {}, 3],
   'limits.channelsPerEvent': [{ channelsPerEvent: 2 }, (sidecar) => publishing(sidecar, { channel: undefined, channels: ['a', 'b', 'c'] })],
   'limits.whisperBytes': [{ whisperBytes: 10 }, (sidecar) => whispering(sidecar, { event: 'client-x', data: 'x'.repeat(10) })],
   'limits.whispersPerSecond': [{ whispersPerSecond: 2 }, (sidecar) => whispering(sidecar, ...Array(30).fill({ event: 'client-x', data: 1 }))],
@@ -165,7 +192,7 @@ describe('docs/limits.md', needs('sidecar'), () => {
 
   for (const { key, told, metric: name } of ROWS) {
     test(`is true of ${key}`, async (t) => {
-      const [limits, exceed, config = {}] = CASES[key];
+      const [limits, exceed, config = {}, times = 1] = CASES[key];
       const admin = await freePort();
       const laravel = await startLaravel(t, { delayMs: 200, answer: asMember });
       const sidecar = await sidecarFor(t, { admin, authHost: laravel.url, limits, ...config });
@@ -173,7 +200,7 @@ describe('docs/limits.md', needs('sidecar'), () => {
       const texts = [await exceed(sidecar)].flat().filter((text) => text !== undefined);
       for (const text of texts) assert.ok(text.includes(key), `"${text}" does not name ${key}`);
       assert.equal(texts.length === 0, /waits for its turn/.test(told), told);
-      assert.ok(await metric(admin, name) > 0, name);
+      assert.ok(await metric(admin, name) >= times, `${name} ${await metric(admin, name)}`);
       if (texts.length > 0) await until('the log to name the key', () => sidecar.process.output.includes(key));
     });
   }

@@ -20,7 +20,7 @@ where
     B::Data: Send,
 {
     let max = max_data.saturating_mul(2).saturating_add(OVERHEAD);
-    let too_large = || Failure::BodyTooLarge { max };
+    let too_large = || Failure::BodyTooLarge { data: max_data, max };
     // Said in advance: refused before it is sent.
     if body.size_hint().lower() > max as u64 {
         return Err(too_large());

@@ -41,9 +41,11 @@ pub(super) enum Failure {
     #[error(transparent)]
     Publish(PublishError),
     /// Over the bound.
-    #[error("the body has more than {max} bytes, twice limits.dataBytes and room for names")]
+    #[error("over limits.dataBytes ({data}): the body has more than {max} bytes, twice as many and room for names")]
     BodyTooLarge {
-        /// The bound in bytes.
+        /// What an event's data may have, in bytes.
+        data: usize,
+        /// What a body with such data may have.
         max: usize,
     },
     /// Not all there in time.

@@ -47,6 +47,7 @@ impl Bench {
         let counters = Arc::new(Counters::default());
         let (hub, presence) = (Arc::new(Hub::new(counters.clone())), Arc::new(Presence::default()));
         let (store, dev): (Arc<dyn Store>, _) = (Arc::new(Memory), DevLog::new(false));
+        let refusals = Arc::new(Refusals::new(counters.clone()));
         let publisher = Arc::new(Publisher::new(hub.clone(), limits, counters.clone(), dev));
         let clients = Arc::new(Clients::new(Arc::new(Context {
             hub: hub.clone(),
@@ -56,12 +57,12 @@ impl Bench {
             cluster: None,
             settings: limits.into(),
             lingering: crate::session::Lingering::new(std::time::Duration::ZERO),
-            refusals: Arc::new(crate::bounds::Refusals::new(counters.clone())),
+            refusals: refusals.clone(),
             counters,
             dev,
             tail: Arc::default(),
         })));
-        Self { api: Api::new(Parts { config, hub, presence, store, cluster: None, clients, publisher }) }
+        Self { api: Api::new(Parts { config, hub, presence, store, cluster: None, clients, publisher, refusals }) }
     }
 
     async fn send(&self, request: http::request::Builder, body: &str) -> Answer {
@@ -212,7 +213,7 @@ async fn a_body_over_the_bound_is_refused_before_it_is_kept() {
     assert!(event.json()["error"].as_str().unwrap().contains("limits.dataBytes"));
     let body = bench.post(&" ".repeat(300 * 1024)).await;
     assert_eq!(body.status, 413);
-    assert!(body.json()["error"].as_str().unwrap().contains("limits.dataBytes"));
+    assert!(body.json()["error"].as_str().unwrap().starts_with("over limits.dataBytes (1000): "));
 }
 
 #[tokio::test(start_paused = true)]

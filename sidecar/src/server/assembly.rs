@@ -100,6 +100,7 @@ impl Assembly {
             cluster: cluster.clone(),
             clients: clients.clone(),
             publisher: publisher.clone(),
+            refusals: refusals.clone(),
         }));
         let live = live.clone();
         let assembly = Self {
@@ -150,8 +151,8 @@ impl Assembly {
             hub: self.hub.clone(),
             presence: self.presence.clone(),
             clients: self.clients.clone(),
-            publisher: self.publisher.clone(),
             admission: self.admission.clone(),
+            publisher: self.publisher.clone(),
             unix_is_open,
         }
     }

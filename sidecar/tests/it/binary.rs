@@ -88,7 +88,7 @@ async fn attachments_nobody_announced_or_more_bytes_than_may_be_close_the_connec
         ws.send(EVENT).await;
         ws.send_binary(&[prefix, &[0; 900]].concat()).await;
         ws.send_binary(&[prefix, &[0; 101]].concat()).await;
-        assert_eq!(ws.end().await, Some(None));
+        assert_eq!(ws.end().await, Some(Some(1009)), "as one packet over the bound");
     }
 }
 

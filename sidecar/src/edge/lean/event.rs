@@ -25,6 +25,11 @@ const RESERVED: [&str; 6] =
 #[error("not a Socket.IO packet")]
 pub(super) struct Malformed;
 
+/// The attachments of one packet are together over the bound of a packet: the connection ends.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many bytes of attachments")]
+pub(super) struct TooBig;
+
 /// One packet from a client.
 #[derive(Debug, PartialEq)]
 pub(super) struct Packet<'a> {
@@ -173,11 +178,11 @@ impl Partial {
     /// Takes the next attachment. Returns whether the packet is whole now.
     ///
     /// # Errors
-    /// [`Malformed`] when the attachments together are over `max` bytes.
-    pub(super) fn take(&mut self, attachment: Bytes, max: usize) -> Result<bool, Malformed> {
+    /// [`TooBig`] when the attachments together are over `max` bytes.
+    pub(super) fn take(&mut self, attachment: Bytes, max: usize) -> Result<bool, TooBig> {
         self.bytes += attachment.len();
         if self.bytes > max {
-            return Err(Malformed);
+            return Err(TooBig);
         }
         if let Some(event) = &mut self.event {
             event.attachments.push(attachment);

@@ -115,7 +115,7 @@ fn attachments_are_counted_and_bounded_together() {
     let (_, event, count) = received(r#"52-["a",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#);
     let mut partial = Partial::new(Some(event), count);
     assert_eq!(partial.take(Bytes::from_static(b"12"), 4), Ok(false));
-    assert_eq!(partial.take(Bytes::from_static(b"345"), 4), Err(Malformed));
+    assert_eq!(partial.take(Bytes::from_static(b"345"), 4), Err(TooBig));
     let mut partial = Partial::new(None, 2);
     assert_eq!(partial.take(Bytes::from_static(b"12"), 4), Ok(false));
     assert_eq!(partial.take(Bytes::from_static(b"34"), 4), Ok(true));

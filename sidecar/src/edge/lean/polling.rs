@@ -174,13 +174,7 @@ async fn post(conn: &Arc<Conn>, parts: &Parts, body: Body) -> Response {
         // The guard ends the connection.
         Err(TooMuch::Bytes) => {
             conn.oversized();
-            if conn.generation() == Generation::V3 {
-                return answer::cut();
-            }
-            let body = format!("{{\"message\":\"{}\"}}", conn.edge.too_big());
-            let mut answer = answer::plain(StatusCode::PAYLOAD_TOO_LARGE, "application/json", body.into());
-            answer::polling_headers(conn, &parts.headers, answer.headers_mut());
-            return answer;
+            return too_big(conn, parts);
         }
         Err(TooMuch::Time | TooMuch::Broken) => return answer::cut(),
     };
@@ -189,11 +183,29 @@ async fn post(conn: &Arc<Conn>, parts: &Parts, body: Body) -> Response {
         conn.not_understood();
     }
     guard.0 = None;
-    if let Carrier::Polling(poll) = &mut conn.state.lock().carrier {
-        poll.posting = false;
+    {
+        let mut state = conn.state.lock();
+        if let Carrier::Polling(poll) = &mut state.carrier {
+            poll.posting = false;
+        }
+        if state.ended == Some(LastWord::TooBig) {
+            drop(state);
+            return too_big(conn, parts);
+        }
     }
     // Whether it made sense or not; text/html so that old browsers do not offer to save it.
     let mut answer = answer::plain(StatusCode::OK, "text/html", Bytes::from_static(b"ok"));
+    answer::polling_headers(conn, &parts.headers, answer.headers_mut());
+    answer
+}
+
+/// Who sends too much at once is told the bound; clients of generation 3 never were.
+fn too_big(conn: &Conn, parts: &Parts) -> Response {
+    if conn.generation() == Generation::V3 {
+        return answer::cut();
+    }
+    let body = format!("{{\"message\":\"{}\"}}", conn.edge.too_big());
+    let mut answer = answer::plain(StatusCode::PAYLOAD_TOO_LARGE, "application/json", body.into());
     answer::polling_headers(conn, &parts.headers, answer.headers_mut());
     answer
 }

@@ -8,7 +8,7 @@ use super::{
     client::Client,
     conn::{Call, Conn, LastWord, State},
     engine::{self, Incoming, Outgoing},
-    event::{self, Claimed, Kind, Malformed, Partial},
+    event::{self, Claimed, Kind, Malformed, Partial, TooBig},
     outbox::Wrote,
     sid,
 };
@@ -36,7 +36,7 @@ impl Conn {
                 return false;
             }
             (Incoming::Message(text), _) => return self.understood(&self.message(text)),
-            (Incoming::Binary(data), _) => return self.understood(&self.attachment(data)),
+            (Incoming::Binary(data), _) => return self.attachment(data),
             (Incoming::Close, _) if via == Transport::Polling => {
                 self.end(DisconnectReason::TransportClose, LastWord::Noop);
                 return false;
@@ -234,19 +234,30 @@ impl Conn {
         Ok(())
     }
 
-    fn attachment(self: &Arc<Self>, data: Bytes) -> Result<(), Malformed> {
+    /// Takes an attachment. False when the connection has ended.
+    fn attachment(self: &Arc<Self>, data: Bytes) -> bool {
         let mut state = self.state.lock();
-        let mut partial = state.partial.take().ok_or(Malformed)?;
-        if !partial.take(data, self.edge.config.max_payload)? {
-            state.partial = Some(partial);
-            return Ok(());
-        }
-        let Some(id) = state.joined.as_ref().map(|client| client.id().clone()) else { return Ok(()) };
-        if let Some(event) = partial.into_event() {
-            state.call(Call::Received(id, event));
+        let Some(mut partial) = state.partial.take() else {
+            drop(state);
+            return self.understood(&Err(Malformed));
+        };
+        match partial.take(data, self.edge.config.max_payload) {
+            Err(TooBig) => {
+                drop(state);
+                self.oversized();
+                self.end(DisconnectReason::TransportError, LastWord::TooBig);
+                return false;
+            }
+            Ok(false) => state.partial = Some(partial),
+            Ok(true) => {
+                let id = state.joined.as_ref().map(|client| client.id().clone());
+                if let Some((id, event)) = id.zip(partial.into_event()) {
+                    state.call(Call::Received(id, event));
+                }
+            }
         }
         drop(state);
         self.tell();
-        Ok(())
+        true
     }
 }
