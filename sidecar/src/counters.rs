@@ -158,6 +158,8 @@ counters! {
     refused_for_memory => over_limit { limit = "limits.memoryBytes" },
     /// Connections closed because a TLS handshake or the head of a request took too long (limits.handshakeMs).
     slow_handshakes => over_limit { limit = "limits.handshakeMs" },
+    /// Connections closed because their client did not join in time (limits.connectMs).
+    late_connects => over_limit { limit = "limits.connectMs" },
     /// Requests refused because their head was too large (limits.headerBytes).
     refused_headers => over_limit { limit = "limits.headerBytes" },
     /// Connections closed because the client sent a packet that was too large (socketio.maxHttpBufferSize).

@@ -4,7 +4,7 @@
 //! sends and of its end; the rest of the sidecar hands ready-made [`Packet`]s to sockets. Nothing outside this folder names a
 //! type of an Engine.IO or Socket.IO crate, and nothing inside it knows what a channel is.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -44,7 +44,11 @@ impl Edge {
             EdgeKind::Lean => Self::Lean(lean::Lean::new(
                 &config.socketio,
                 &config.limits,
-                lean::Bounds { stall: config.limits.write_timeout, ..lean::Bounds::default() },
+                lean::Bounds {
+                    stall: config.limits.write_timeout,
+                    connect: config.limits.connect,
+                    ..lean::Bounds::default()
+                },
                 sessions,
                 tokio::runtime::Handle::current(),
             )),
@@ -315,6 +319,11 @@ pub trait Sessions: Send + Sync + 'static {
     /// A client sent a packet of more than `most` bytes; its connection ends.
     fn oversized(&self, most: usize, peer: Option<IpAddr>) {
         let _ = (most, peer);
+    }
+
+    /// A client opened a connection and did not join within `longest`; its connection ends.
+    fn never_joined(&self, longest: Duration, peer: Option<IpAddr>) {
+        let _ = (longest, peer);
     }
 
     /// A client is gone, for whatever reason.

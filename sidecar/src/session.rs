@@ -13,6 +13,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use futures_util::future::BoxFuture;
@@ -231,8 +232,11 @@ impl Sessions for Clients {
     }
 
     fn oversized(&self, most: usize, peer: Option<IpAddr>) {
-        let peer = peer.map_or_else(|| "a client".to_owned(), |peer| peer.to_string());
-        self.context.refusals.over(Bound::Packet, most, peer);
+        self.context.refusals.over(Bound::Packet, most, said(peer));
+    }
+
+    fn never_joined(&self, longest: Duration, peer: Option<IpAddr>) {
+        self.context.refusals.over(Bound::Connect, longest.as_millis(), said(peer));
     }
 
     fn disconnected(&self, socket: &SocketId, reason: DisconnectReason) {
@@ -255,6 +259,11 @@ impl Sessions for Clients {
         let lingers = !matches!(reason, DisconnectReason::ClientNamespaceDisconnect | DisconnectReason::ParseError);
         self.end(&session, &mut state, &reason, lingers);
     }
+}
+
+/// Who is not a socket yet, or is no longer known as one.
+fn said(peer: Option<IpAddr>) -> String {
+    peer.map_or_else(|| "a client".to_owned(), |peer| peer.to_string())
 }
 
 /// What clients ask for, read from any JSON. For the fuzzer.

@@ -125,6 +125,15 @@ const CASES = {
   'limits.connectionsPerIp': [{ connectionsPerIp: 1 }, async (sidecar) => [await Client.open(sidecar), (await refused(sidecar)).body][1]],
   'limits.memoryBytes': [{ memoryBytes: 1_000_000 }, async (sidecar) => (await until('memory to be looked at', () => refused(sidecar).then((refusal) => refusal.status && refusal, () => false))).body],
   'limits.handshakeMs': [{ handshakeMs: 300 }, (sidecar) => raw(sidecar, 'GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ')],
+  'limits.connectMs': [{ connectMs: 300 }, async (sidecar) => {
+    const socket = new WebSocketClient(`${sidecar.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+    const closed = await new Promise((done) => { socket.on('close', (code, reason) => done(`${code} ${reason}`)); });
+    assert.match(closed, /^1008 /);
+    const url = `${sidecar.url}/socket.io/?EIO=4&transport=polling`;
+    const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1));
+    assert.equal(await (await fetch(`${url}&sid=${sid}`)).text(), '1');
+    return closed;
+  }, {}, 2],
   'limits.headerBytes': [{ headerBytes: 8_192 }, async (sidecar) => [
     await raw(sidecar, `GET / HTTP/1.1\r\nHost: x\r\nX-Large: ${'x'.repeat(20_000)}\r\n\r\n`),
     // Much more than is read of it, and on a connection that was served before.

@@ -314,6 +314,8 @@ pub const KEYS: &[Key] = &[
          or of what the container or the service (systemd's `MemoryMax`) is given.").live(),
     key("limits.handshakeMs", "LIMITS_HANDSHAKE_MS", "15000", "Longest time for a TLS handshake and for the head of a request, in \
          milliseconds, 1 to 600000.").live(),
+    key("limits.connectMs", "LIMITS_CONNECT_MS", "45000", "Longest time from opening a Socket.IO connection to the packet with which \
+         its client joins (CONNECT), in milliseconds, 1 to 600000. Clients of Socket.IO 2 join at once.").live(),
     key("limits.headerBytes", "LIMITS_HEADER_BYTES", "65536", "Largest head of a request, in bytes, 8192 to 1073741824; more is \
          answered 431.").live(),
     key("limits.subscriptionsPerSocket", "LIMITS_SUBSCRIPTIONS_PER_SOCKET", "1000", "Most channels of one socket.").live(),

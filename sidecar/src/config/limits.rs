@@ -55,6 +55,8 @@ pub struct Limits {
     pub memory: Option<u64>,
     /// `handshakeMs`. Default 15 s.
     pub handshake: Duration,
+    /// `connectMs`: from a handshake of Engine.IO 4 to the CONNECT. Default 45 s, Socket.IO's own.
+    pub connect: Duration,
     /// `headerBytes`. Default 64 KiB.
     pub header: usize,
     /// `subscriptionsPerSocket`. Default 1,000.
@@ -107,6 +109,7 @@ impl Default for Limits {
             connections_per_ip: None,
             memory: None,
             handshake: Duration::from_secs(15),
+            connect: Duration::from_secs(45),
             header: 64 * 1024,
             subscriptions_per_socket: 1_000,
             subscribes_per_second: 1_000,
@@ -145,6 +148,7 @@ pub(super) fn read(reader: &mut Reader<'_>, flavour: Flavour) -> Limits {
     let connections_per_ip = optional(reader, "limits.connectionsPerIp", LARGEST).and_then(|n| usize::try_from(n).ok());
     let memory = optional(reader, "limits.memoryBytes", LARGEST_MEMORY);
     let handshake = reader.millis("limits.handshakeMs", MS, default.handshake);
+    let connect = reader.millis("limits.connectMs", MS, default.connect);
     let write_timeout = reader.millis("limits.writeTimeoutMs", MS, default.write_timeout);
     let slow_clients = slow_clients(reader).unwrap_or(default.slow_clients);
     let auth_queue = reader.millis("limits.authQueueMs", MS, default.auth_queue);
@@ -163,6 +167,7 @@ pub(super) fn read(reader: &mut Reader<'_>, flavour: Flavour) -> Limits {
         connections_per_ip,
         memory,
         handshake,
+        connect,
         header: usize::try_from(header).unwrap_or(default.header),
         subscriptions_per_socket: limit("subscriptionsPerSocket", default.subscriptions_per_socket),
         channel_name: limit("channelNameBytes", default.channel_name),

@@ -54,7 +54,7 @@ use tokio::runtime::Handle;
 
 use self::{
     answer::Refusal,
-    clock::Clock,
+    clock::{Clock, millis},
     conn::{Conn, Format, LastWord},
     engine::Outgoing,
     pipe::Pipe,
@@ -67,6 +67,7 @@ use self::{
 use super::{DisconnectReason, Generation, Handshake, Sessions};
 use crate::{
     admission::Place,
+    bounds::Bound,
     config::{Limits, SocketIoConfig},
     recovery::Heard,
     server::PeerAddress,
@@ -121,6 +122,8 @@ struct Edge {
     joined: AtomicUsize,
     slow: AtomicU64,
     stopping: AtomicBool,
+    /// How long a client of generation 4 may take for its CONNECT, in milliseconds.
+    connect: AtomicU64,
 }
 
 impl Lean {
@@ -142,6 +145,7 @@ impl Lean {
             joined: AtomicUsize::new(0),
             slow: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
+            connect: AtomicU64::new(millis(bounds.connect)),
             runtime,
         });
         edge.runtime.spawn(sweep::sweep(Arc::downgrade(&edge)));
@@ -151,6 +155,7 @@ impl Lean {
     /// Goes by these bounds from now on.
     pub fn change(&self, limits: &Limits) {
         self.0.rule.change(limits, limits.write_timeout);
+        self.0.connect.store(millis(limits.connect), Ordering::Relaxed);
     }
 
     /// Sockets in the default namespace.
@@ -293,6 +298,16 @@ impl Edge {
     /// The sentence for who sends too much at once; short enough for a close frame.
     fn too_big(&self) -> String {
         format!("over socketio.maxHttpBufferSize ({})", self.config.max_payload)
+    }
+
+    /// How long a client of generation 4 may take for its CONNECT.
+    fn connect(&self) -> Duration {
+        Duration::from_millis(self.connect.load(Ordering::Relaxed))
+    }
+
+    /// The sentence for who does not send it.
+    fn too_late(&self) -> String {
+        format!("over {} ({})", Bound::Connect.key(), self.connect().as_millis())
     }
 
     /// Makes a connection known, and its socket, where that does not wait for a CONNECT.

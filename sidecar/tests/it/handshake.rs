@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use rustecho_sidecar::edge::{Generation, Transport};
+use rustecho_sidecar::{
+    config::Limits,
+    edge::{Generation, Transport},
+};
 
 use crate::support::{BOTH, Server, Told, Ws, field, http::Session};
 
@@ -122,9 +125,17 @@ async fn a_new_client_that_never_connects_is_closed() {
     let (mut ws, _) = Ws::open(server.address, 4).await;
     let mut polling = Session::open(server.address, 4).await;
     let (_joined, _) = Ws::joined(server.address, 4).await;
-    assert_eq!(ws.end().await, Some(None));
+    assert_eq!(ws.end().await, Some(Some(1008)));
     assert_eq!(polling.poll().await.text(), "1");
     assert_eq!((server.edge.connections(), server.edge.sockets()), (1, 1));
+}
+
+#[tokio::test]
+async fn how_long_a_client_may_take_to_connect_can_be_changed() {
+    let server = Server::start().await;
+    let (mut ws, _) = Ws::open(server.address, 4).await;
+    server.edge.change(&Limits { connect: Duration::from_millis(100), ..Limits::default() });
+    assert_eq!(ws.end().await, Some(Some(1008)));
 }
 
 #[tokio::test]

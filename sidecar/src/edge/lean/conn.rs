@@ -101,6 +101,8 @@ pub(super) enum LastWord {
     Close(Option<u16>),
     /// The same, with the bound that a message was over.
     TooBig,
+    /// The same, with the bound on the time to join; when no poll waits, the next one gets the close packet.
+    TooLate,
     /// The same without a code; when no poll waits, or what waited has to go first, the next one gets the close packet.
     Orderly,
     /// It takes too little: what waits is thrown away for a sentence that names the bound, and a close frame or packet. There is a
@@ -193,7 +195,7 @@ impl Conn {
                 poll.wake();
             }
             (Carrier::Polling(poll), _) => {
-                awaited = word == LastWord::Orderly && !(poll.waiting && poll.is_empty());
+                awaited = matches!(word, LastWord::Orderly | LastWord::TooLate) && !(poll.waiting && poll.is_empty());
                 poll.wake();
             }
             (Carrier::Websocket(outbox), LastWord::Nothing) => outbox.abandon(),
@@ -211,10 +213,14 @@ impl Conn {
                     }
                 }
             }
-            (Carrier::Websocket(outbox), LastWord::Close(_) | LastWord::TooBig | LastWord::Orderly) => {
+            (
+                Carrier::Websocket(outbox),
+                LastWord::Close(_) | LastWord::TooBig | LastWord::TooLate | LastWord::Orderly,
+            ) => {
                 let (code, why) = match word {
                     LastWord::Close(code) => (code, String::new()),
                     LastWord::TooBig => (Some(Violation::TooBig as u16), self.edge.too_big()),
+                    LastWord::TooLate => (Some(POLICY), self.edge.too_late()),
                     _ => (None, String::new()),
                 };
                 let code = code.map(u16::to_be_bytes);

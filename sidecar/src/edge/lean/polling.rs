@@ -108,7 +108,14 @@ impl Conn {
             Some(LastWord::Noop) => return Ready::Ready(waited.unwrap_or_else(|| vec![Outgoing::Text(engine::NOOP)])),
             // Never both at once: socket.io-client 4 is closed before it has looked at the events in front of the close packet. It
             // keeps them, and hears them once more when its session is recovered.
-            Some(LastWord::Close(_) | LastWord::TooBig | LastWord::Orderly | LastWord::Slow | LastWord::Nothing) => {
+            Some(
+                LastWord::Close(_)
+                | LastWord::TooBig
+                | LastWord::TooLate
+                | LastWord::Orderly
+                | LastWord::Slow
+                | LastWord::Nothing,
+            ) => {
                 return Ready::Ready(waited.unwrap_or_else(|| vec![Outgoing::Text(engine::CLOSE)]));
             }
             None => {}

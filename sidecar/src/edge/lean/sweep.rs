@@ -39,7 +39,7 @@ pub(super) async fn sweep(edge: Weak<Edge>) {
 
 impl Edge {
     fn pause(&self) -> Duration {
-        let shortest = [self.config.ping_interval, self.config.ping_timeout, self.bounds.connect];
+        let shortest = [self.config.ping_interval, self.config.ping_timeout, self.connect()];
         let stall = Duration::from_millis(self.rule.stall());
         let shortest = shortest.into_iter().min().unwrap_or(PAUSE.1).min(stall);
         (shortest / 8).clamp(PAUSE.0, PAUSE.1)
@@ -68,7 +68,7 @@ impl Edge {
             Some(Due::Stalled)
         } else if now.saturating_sub(state.seen) > interval + timeout {
             Some(Due::Timeout)
-        } else if !state.ever_joined && now.saturating_sub(state.opened) > millis(self.bounds.connect) {
+        } else if !state.ever_joined && now.saturating_sub(state.opened) > millis(self.connect()) {
             Some(Due::NeverConnected)
         } else if conn.generation() == Generation::V4 && now.saturating_sub(state.pinged) >= interval {
             Some(Due::Ping)
@@ -95,7 +95,10 @@ impl Conn {
             Due::Forget => {
                 self.edge.table.remove(&self.sid);
             }
-            Due::NeverConnected => self.end(DisconnectReason::TransportClose, LastWord::Orderly),
+            Due::NeverConnected => {
+                self.edge.sessions.never_joined(self.edge.connect(), self.handshake.peer);
+                self.end(DisconnectReason::TransportClose, LastWord::TooLate);
+            }
         }
     }
 }
