@@ -268,6 +268,9 @@ impl Asker {
         }
         if channel.is_presence() {
             return match self.read(config, response).await.map(|body| Named::by(&body)) {
+                Ok(Named::Member(member)) if config.auth_check_body && !is_known(member.get("user_id")) => Verdict::Failed(
+                    "the auth endpoint answered 200, but channel_data has no user_id that is a text or a number (authCheckBody)".into(),
+                ),
                 Ok(Named::Member(member)) => Verdict::Granted(Some(member)),
                 Ok(Named::Nobody) if !config.auth_check_body => Verdict::Granted(None),
                 Ok(Named::Nobody) => Verdict::Failed(
@@ -337,6 +340,11 @@ impl Named {
             _ => Self::Nonsense,
         }
     }
+}
+
+/// Whether pages can tell a member with this `user_id` from others.
+fn is_known(user_id: Option<&Value>) -> bool {
+    matches!(user_id, Some(Value::String(_) | Value::Number(_)))
 }
 
 /// What Laravel answers, whatever it is. For the fuzzer.

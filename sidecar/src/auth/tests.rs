@@ -121,6 +121,25 @@ async fn a_presence_channel_needs_a_member_unless_the_old_rule_is_asked_for() {
     assert_eq!(verdict, Verdict::Granted(None));
 }
 
+#[tokio::test]
+async fn a_member_needs_an_id_that_pages_can_tell_it_by_unless_the_old_rule_is_asked_for() {
+    for channel_data in [r#"{"user_info":{}}"#, r#"{"user_id":{"id":1}}"#, r#"{"user_id":[1]}"#, r#"{"user_id":null}"#]
+    {
+        let body = format!(r#"{{"channel_data":{channel_data}}}"#);
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).leak().as_bytes();
+        let (verdict, _) = asked("presence-a", answer, Duration::ZERO, |_| ()).await;
+        assert!(matches!(&verdict, Verdict::Failed(why) if why.contains("user_id")), "{channel_data}: {verdict:?}");
+        let (verdict, _) = asked("presence-a", answer, Duration::ZERO, |config| config.auth_check_body = false).await;
+        assert!(matches!(verdict, Verdict::Granted(Some(_))), "{channel_data}: {verdict:?}");
+    }
+    for id in ["1", "\"a\"", "0"] {
+        let body = format!(r#"{{"channel_data":{{"user_id":{id}}}}}"#);
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).leak().as_bytes();
+        let (verdict, _) = asked("presence-a", answer, Duration::ZERO, |_| ()).await;
+        assert!(matches!(verdict, Verdict::Granted(Some(_))), "{id}: {verdict:?}");
+    }
+}
+
 #[test]
 fn channel_data_is_an_object_or_the_text_of_one() {
     let object = Named::Member(json!({"user_id": 1}).as_object().cloned().unwrap());

@@ -136,7 +136,8 @@ pub const KEYS: &[Key] = &[
          (`X-Forwarded-For`, `User-Agent`). What the visitor's own request says in `X-Forwarded-For` is passed on only where it comes \
          from one of `trustedProxies` or a loopback address. In a file that is not called `rustecho….json` the default is `false`.").live(),
     key("authCheckBody", "AUTH_CHECK_BODY", "true", "Whether a private channel also needs a JSON answer that is neither `false` \
-         nor `null`, so that a login page grants nothing. In a file that is not called `rustecho….json` the default is `false`.").live(),
+         nor `null`, so that a login page grants nothing, and a presence channel a member whose `user_id` is a text or a number. \
+         In a file that is not called `rustecho….json` the default is `false`.").live(),
     key("authHeaders", "AUTH_HEADERS", "[\"accept\", \"accept-language\", \"authorization\", \"cookie\", \"origin\", \
          \"referer\", \"user-agent\", \"x-csrf-token\", \"x-socket-id\", \"x-xsrf-token\"]", "Which of the headers that a page \
          gives to Echo (`auth.headers`) reach Laravel; `[\"*\"]` is all but those that only the sidecar may set, such as `Host` \
