@@ -1,6 +1,6 @@
 //! Binds, serves and stops.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use rustix::process::Pid;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
@@ -28,9 +28,6 @@ pub(crate) use lent::Lent;
 pub(crate) use listeners::{bind, send_over, shares_its_port};
 pub use open::{Before, StartError};
 use sources::{Opened, Sources};
-
-/// How long the admin listener finishes its last answers.
-const LAST_ANSWERS: Duration = Duration::from_millis(200);
 
 /// A sidecar with its ports open, that serves nobody yet.
 pub struct Bound {
@@ -99,7 +96,9 @@ impl Bound {
         }
         // Until here `/ready` said no, and `/health` yes.
         drained.send_replace(true);
-        let _ = tokio::time::timeout(LAST_ANSWERS, async { while operators.join_next().await.is_some() {} }).await;
+        let _ =
+            tokio::time::timeout(stop::last_answers(grace), async { while operators.join_next().await.is_some() {} })
+                .await;
         others.leave(sidecar.cluster.as_deref()).await;
         sidecar.clients.save();
         tracing::info!("stopped");

@@ -15,23 +15,36 @@ const EACH: Duration = Duration::from_millis(20);
 /// Beyond its grace period a predecessor is not waited for longer than this.
 const BEYOND_GRACE: Duration = Duration::from_secs(5);
 
-/// The end of the grace period, kept for the last answers to operators and for what is written to disk.
+/// What is kept at most of the grace period's end, for the last answers to operators and for what is written to disk.
 const KEPT: Duration = Duration::from_millis(500);
+/// How long the admin listener finishes its last answers at most.
+const LAST_ANSWERS: Duration = Duration::from_millis(200);
 
 /// How long publishers may take to be sent away before the first socket is closed.
 pub(super) fn sending_away(grace: Duration) -> Duration {
     (grace / 10).min(KEPT)
 }
 
-/// How long everything else may take, whoever hangs on to its connection: a stop is over within the grace period.
-pub(super) fn finishing(grace: Duration) -> Duration {
-    grace - (grace / 10).min(KEPT)
+/// What is kept of this grace period's end.
+fn kept(grace: Duration) -> Duration {
+    (grace / 5).min(KEPT)
 }
 
-/// Over how long so many sockets are closed: four fifths of the grace period at most.
+/// How long the admin listener finishes its last answers; half of what is kept is left for what is written to disk.
+pub(super) fn last_answers(grace: Duration) -> Duration {
+    (kept(grace) / 2).min(LAST_ANSWERS)
+}
+
+/// How long everything else may take, whoever hangs on to its connection: a stop is over within the grace period.
+pub(super) fn finishing(grace: Duration) -> Duration {
+    grace - kept(grace)
+}
+
+/// Over how long so many sockets are closed: four fifths of the grace period at most, and of a short one what leaves a moment for the
+/// rest.
 pub(super) fn span(sockets: usize, grace: Duration) -> Duration {
     let wanted = EACH.saturating_mul(u32::try_from(sockets.saturating_sub(1)).unwrap_or(u32::MAX));
-    wanted.min(grace / 5 * 4)
+    wanted.min(grace / 5 * 4).min((finishing(grace) - sending_away(grace)) / 10 * 9)
 }
 
 /// Closes every socket, spread over the grace period, those that came meanwhile at the end.
@@ -77,6 +90,17 @@ mod tests {
         assert_eq!(span(100_000, ten), Duration::from_secs(8));
         assert_eq!(span(100_000, Duration::ZERO), Duration::ZERO);
         assert!(span(100_000, ten) < finishing(ten) && finishing(ten) == Duration::from_millis(9_500));
-        assert_eq!(finishing(Duration::from_secs(1)), Duration::from_millis(900));
+    }
+
+    #[test]
+    fn everything_has_its_part_of_a_grace_period_however_short() {
+        for ms in [0, 1, 10, 500, 1_000, 2_000, 2_500, 10_000, 600_000] {
+            let grace = Duration::from_millis(ms);
+            assert!(sending_away(grace) + span(1_000_000, grace) <= finishing(grace), "{ms}");
+            assert!(
+                finishing(grace) + 2 * last_answers(grace) <= grace,
+                "{ms}: nothing is left for what is written to disk"
+            );
+        }
     }
 }
