@@ -7,6 +7,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, test } from 'node:test';
+import { freePort } from '../support/ports.mjs';
 import { APP, Sidecar } from '../support/sidecar.mjs';
 import { SIDECAR, needs } from '../support/tools.mjs';
 import { until } from '../support/wait.mjs';
@@ -28,22 +29,51 @@ function folderFor(t) {
   return folder;
 }
 
+/** A server that answers what it hears, once for each match of `ask`, with a refusal: what goes wrong is what is logged. */
+async function refusing(t, ask, refusal) {
+  const stub = { heard: '' };
+  const server = net.createServer((socket) => {
+    socket.on('error', () => {}).on('data', (bytes) => { stub.heard += bytes; socket.write(refusal.repeat(`${bytes}`.match(ask)?.length ?? 0)); });
+  });
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  t.after(() => server.close());
+  return Object.assign(stub, { port: server.address().port });
+}
+
 describe('Secrets', needs('sidecar'), () => {
   test('are in no log, however much is logged', async (t) => {
-    const laravel = await startLaravel(t);
+    const [laravel, adminPort] = [await startLaravel(t), await freePort()];
+    const redis = await refusing(t, /^\*\d+\r$/gm, '-WRONGPASS invalid username-password pair or user is disabled.\r\n');
+    const collector = await refusing(t, /^POST /gm, 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n');
     const client = { appId: 'signed', key: 'key-9f31', secret: 'secret-77c2' };
-    const sidecar = await Sidecar.configure(folderFor(t), { authHost: laravel.url, clients: [APP, client] });
+    const own = ['admin-key-4a0b-77e1', 'cluster-secret-90d3-15ac', 'redis-password-e66f', 'otel-header-b2c8'];
+    const sidecar = await Sidecar.configure(folderFor(t), {
+      authHost: laravel.url,
+      clients: [APP, client],
+      admin: { port: adminPort, key: own[0] },
+      cluster: { redis: true, secret: own[1] },
+      subscribers: { http: true, redis: true },
+      databaseConfig: { redis: { host: '127.0.0.1', port: redis.port, password: own[2] } },
+      otel: { endpoint: `http://127.0.0.1:${collector.port}`, headers: { authorization: `Bearer ${own[3]}` } },
+    });
     t.after(() => sidecar.process.stop('SIGKILL'));
-    await sidecar.spawn({ RUSTECHO_LOG: 'trace' }).ready('to be ready', () => sidecar.process.output.includes('Server ready!'));
+    // It is not said to be ready: its Redis does not let it in.
+    await sidecar.spawn({ RUSTECHO_LOG: 'trace' }).ready('to answer', () => fetch(sidecar.url).then(({ ok }) => ok, () => false));
     const page = await Client.open(sidecar, { Cookie: 'laravel_session=cookie-51d8' });
     t.after(() => page.close());
     page.subscribe('private-x', { Authorization: 'Bearer token-c0de', 'X-CSRF-TOKEN': 'csrf-beef' });
     await until('the subscription', async () => await sidecar.subscribers('private-x') === 1);
     await fetch(`${sidecar.url}/apps/signed/channels?auth_key=key-9f31&auth_signature=nonsense`);
     await fetch(`${sidecar.url}/apps/signed/channels?auth_key=key-wrong-9f31`);
+    for (const key of [own[0], `${own[0]}-wrong`]) await fetch(`http://127.0.0.1:${adminPort}/metrics`, { headers: { authorization: `Bearer ${key}` } });
+    const event = { method: 'POST', body: JSON.stringify({ channel: 'private-x', name: 'E', data: '1' }), headers: { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` } };
+    assert.equal((await sidecar.api('/events', event)).status, 200);
+    await until('Redis to hear the password', () => redis.heard.includes(own[2]));
+    await until('the collector to hear the header', () => collector.heard.includes(own[3]));
+    await until('what came of it to be logged', () => /AuthenticationFailed/.test(sidecar.process.output) && /traces do not reach/.test(sidecar.process.output));
     const { output } = sidecar.process;
     assert.ok(output.includes('TRACE'), 'everything is logged');
-    for (const secret of [APP.key, 'key-9f31', 'secret-77c2', 'cookie-51d8', 'token-c0de', 'csrf-beef']) {
+    for (const secret of [...own, APP.key, 'key-9f31', 'secret-77c2', 'cookie-51d8', 'token-c0de', 'csrf-beef']) {
       assert.ok(!output.includes(secret), `${secret} is in the log`);
     }
   });
