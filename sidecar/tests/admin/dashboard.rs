@@ -35,7 +35,7 @@ async fn dashboard_and_documentation_use_only_metrics_that_exist() {
     let mut text = String::new();
     until("the state of Redis", async || {
         text = sidecar.get("/metrics").await.body;
-        text.contains("rustecho_redis_up")
+        text.contains("\nrustecho_redis_up{")
     })
     .await;
     let samples = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(['{', ' ']).next());
