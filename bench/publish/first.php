@@ -43,6 +43,12 @@ switch ($road) {
         $redis->connect('127.0.0.1', (int) $_GET['redis']);
         $redis->publish('orders', $message);
         break;
+    case 'kept':
+        // What any round trip to a process that sleeps costs: the connection is kept, and nothing is done.
+        $redis = new Redis();
+        $redis->pconnect($_GET['redis_socket']);
+        $redis->ping();
+        break;
     case 'predis':
         $predis = new Predis\Client(['host' => '127.0.0.1', 'port' => (int) $_GET['redis']]);
         $predis->publish('orders', $message);

@@ -13,6 +13,7 @@ class Redis {
     this.server = new Process('redis-server', 'redis-server', [
       '--port', String(this.port), '--bind', this.bind ?? '127.0.0.1', '--dir', this.folder, '--save', '', '--appendonly', 'no',
       ...(this.bind ? ['--protected-mode', 'no'] : []),
+      ...(this.socket ? ['--unixsocket', this.socket, '--unixsocketperm', '777'] : []),
     ]);
     await this.server.ready('to answer PING', async () => (await this.cli('PING')).includes('PONG'));
     return this;
@@ -56,6 +57,6 @@ class Redis {
 }
 
 /** `bind`: another address than 127.0.0.1. */
-export async function startRedis(folder, { bind } = {}) {
-  return Object.assign(new Redis(), { folder, bind, port: await freePort() }).start();
+export async function startRedis(folder, { bind, socket } = {}) {
+  return Object.assign(new Redis(), { folder, bind, socket, port: await freePort() }).start();
 }
