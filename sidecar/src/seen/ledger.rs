@@ -2,11 +2,12 @@
 
 use std::{
     cell::{Cell, RefCell},
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, TryLockError},
     io,
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::Path,
     sync::atomic::{AtomicU64, Ordering::SeqCst},
+    time::Duration,
 };
 
 use memmap2::MmapMut;
@@ -120,6 +121,18 @@ fn come_out() {
     PLACES.with_borrow_mut(|places| places.drain(..).for_each(|place| place.set(State::AtTheDoor)));
 }
 
+/// Locks a ledger; another sidecar may look for a moment whether somebody holds it.
+fn lock(file: &File) -> io::Result<()> {
+    const TRIES: u32 = 5;
+    for _ in 1..TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+            locked => return Ok(locked?),
+        }
+    }
+    Ok(file.try_lock()?)
+}
+
 impl Ledger {
     /// Opens or makes the file. Nobody else may have made it, or have it open.
     ///
@@ -133,7 +146,7 @@ impl Ledger {
         if !about.is_file() || about.uid() != rustix::process::geteuid().as_raw() || about.nlink() != 1 {
             return Err(io::Error::other("it is not a file of this user"));
         }
-        file.try_lock()?;
+        lock(&file)?;
         let size = (WORDS * size_of::<u64>()) as u64;
         if about.len() != size {
             file.set_len(0)?;

@@ -2,9 +2,9 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, DirBuilder, Permissions},
+    fs::{self, DirBuilder, OpenOptions, Permissions},
     io,
-    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -99,12 +99,16 @@ pub(super) fn strays(dir: &Path, socket: u64, age: Duration) -> BTreeMap<u64, Pa
         name.socket != socket && since.is_some_and(|since| since >= age)
     });
     let mut found: BTreeMap<_, _> = old.map(|(name, entry)| (name.socket, entry.path())).collect();
-    found.retain(|socket, _| {
-        let ledger = fs::File::open(ledger(dir, *socket));
-        // The lock is let go of at once: who starts meanwhile tries again.
-        ledger.map_or(true, |ledger| ledger.try_lock_shared().is_ok())
-    });
+    found.retain(|socket, _| !is_served(&ledger(dir, *socket)));
     found
+}
+
+/// Whether somebody holds this ledger. Publishers may make files here: what is no file, or a link, is nobody's.
+fn is_served(ledger: &Path) -> bool {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
+    let Ok(file) = OpenOptions::new().read(true).custom_flags(flags).open(ledger) else { return false };
+    // The lock is let go of at once: who starts meanwhile tries for a while.
+    file.metadata().is_ok_and(|about| about.is_file()) && file.try_lock_shared().is_err()
 }
 
 /// The ledger of who serves a socket.
@@ -136,6 +140,11 @@ mod tests {
         let found = |age| strays(dir, 7, age).into_keys().collect::<Vec<_>>();
         assert_eq!((found(Duration::ZERO), found(Duration::from_secs(60))), (vec![9], vec![]));
         drop(served);
+        assert_eq!(found(Duration::ZERO), [8, 9]);
+        // Whoever may write here may make anything: nothing of it is waited for.
+        let path = std::ffi::CString::new(ledger(dir, 9).to_str().unwrap()).unwrap();
+        // SAFETY: the text lives as long as the call.
+        assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o666) }, 0);
         assert_eq!(found(Duration::ZERO), [8, 9]);
     }
 }
