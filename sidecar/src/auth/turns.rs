@@ -23,9 +23,9 @@ pub(super) struct Turns {
 struct State {
     /// Places that nobody has; below zero while there are to be fewer than are taken.
     free: isize,
-    /// What waits, socket by socket; none of them is empty.
+    /// What waits, socket by socket; empty where everything has been given up.
     lines: HashMap<SocketId, VecDeque<Waiter>>,
-    /// Whose turn it is next.
+    /// Whose turn it is next: all that have a line, once each.
     round: VecDeque<SocketId>,
     waiting: usize,
     last: u64,
@@ -88,8 +88,11 @@ impl Turns {
         state.waiting += 1;
         state.last += 1;
         let (number, (sender, called)) = (state.last, oneshot::channel());
-        state.lines.entry(who.clone()).or_default().push_back(Waiter { number, called: sender });
-        if mine == 0 {
+        let waiter = Waiter { number, called: sender };
+        if let Some(line) = state.lines.get_mut(who) {
+            line.push_back(waiter);
+        } else {
+            state.lines.insert(who.clone(), VecDeque::from([waiter]));
             state.round.push_back(who.clone());
         }
         Said::Wait(Waiting { turns: Arc::clone(self), who: who.clone(), number, called })
@@ -101,7 +104,10 @@ impl Turns {
             && let Some(who) = state.round.pop_front()
         {
             let Some(line) = state.lines.get_mut(&who) else { continue };
-            let Some(next) = line.pop_front() else { continue };
+            let Some(next) = line.pop_front() else {
+                state.lines.remove(&who);
+                continue;
+            };
             state.waiting -= 1;
             if line.is_empty() {
                 state.lines.remove(&who);
@@ -142,9 +148,10 @@ impl Drop for Waiting {
         let before = line.len();
         line.retain(|waiter| waiter.number != self.number);
         state.waiting -= before - line.len();
-        if line.is_empty() {
-            state.lines.remove(&self.who);
-            state.round.retain(|who| *who != self.who);
+        // An empty line goes when its turn comes; or with the last that waits, for then no turn may come for long.
+        if state.waiting == 0 {
+            state.lines.clear();
+            state.round.clear();
         }
     }
 }

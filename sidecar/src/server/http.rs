@@ -131,11 +131,13 @@ async fn keeping(place: Option<Place>, what: impl Future<Output = ()>) {
     drop(place);
 }
 
-/// Tells who may not come in, if that can be written at once.
+/// Tells who may not come in, if that can be written at once. By the system's own call: the runtime has not seen the stream yet.
 fn turn_away(stream: &TcpStream, sentence: &str) {
+    let socket = SockRef::from(stream);
     let head =
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nConnection: close\r\nRetry-After: 5\r\n";
-    let _ = stream.try_write(format!("{head}Content-Length: {}\r\n\r\n{sentence}", sentence.len()).as_bytes());
+    let _ = socket.send(format!("{head}Content-Length: {}\r\n\r\n{sentence}", sentence.len()).as_bytes());
+    let _ = socket.shutdown(std::net::Shutdown::Write);
 }
 
 /// None of these is needed for the connection to work.
