@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Rustecho\Laravel;
 
 use Rustecho\InvalidOption;
+use Rustecho\Laravel\Wire\Spool;
 
 /** The checked settings of one broadcast connection. */
 final class Settings
@@ -109,7 +110,7 @@ final class Settings
     /** Where the sidecar looks, too, unless its spool.path says otherwise. */
     public function spoolFolder(): string
     {
-        $socket = $this->socketPath();
+        $socket = Spool::plain($this->socketPath());
         $default = preg_match('~^(/var)?/run/~', $socket) === 1 ? '/var/spool/rustecho' : dirname($socket) . '/spool';
 
         return $this->spool ?? (ini_get('rustecho.spool') ?: $default);

@@ -4,6 +4,9 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Delivery;
 
+use Illuminate\Contracts\Support\Arrayable;
+use Illuminate\Database\Eloquent\Model;
+use JsonSerializable;
 use Throwable;
 
 /** What there is in a value that no queue can carry, its objects included. */
@@ -17,6 +20,10 @@ final class Contents
     public bool $notUtf8 = false;
     public bool $resource = false;
     public bool $recursion = false;
+    /** There is more than was looked at. */
+    public bool $tooMuch = false;
+    /** Whether a browser would not get what is looked at: JSON has no private properties of objects, and a model its own way. */
+    private bool $hidden = false;
     /** @var array<int, object> those that were met: none is looked into twice, and none is gone before the end */
     private array $met = [];
 
@@ -41,11 +48,6 @@ final class Contents
         return $self;
     }
 
-    public function hasObjects(): bool
-    {
-        return $this->met !== [];
-    }
-
     private function look(mixed $value, int $depth): void
     {
         if ($this->recursion) {
@@ -59,18 +61,30 @@ final class Contents
         } elseif (is_object($value)) {
             $this->lookInto($value, $depth);
         } elseif (str_starts_with(gettype($value), 'resource')) {
-            $this->resource = true; // also one that is closed
+            $this->resource = $this->resource || ! $this->hidden; // also one that is closed
         }
     }
 
     private function lookInto(object $object, int $depth): void
     {
         $id = spl_object_id($object);
-        if (isset($this->met[$id]) || $depth === 0 || count($this->met) === self::OBJECTS) {
+        if (isset($this->met[$id])) {
+            return;
+        }
+        if ($depth === 0 || count($this->met) === self::OBJECTS) {
+            $this->tooMuch = true;
+
             return;
         }
         $this->met[$id] = $object;
-        $this->lookAtEach($this->serialized ? $this->properties($object) : (array) $object, $depth);
+        $before = $this->hidden;
+        $hidden = $this->hidden || $object instanceof Model;
+        $chooses = $object instanceof JsonSerializable || $object instanceof Arrayable;
+        foreach ($this->serialized ? $this->properties($object) : (array) $object as $name => $value) {
+            $this->hidden = $hidden || (str_starts_with((string) $name, "\0") && ! $chooses);
+            $this->lookAtEach([$name => $value], $depth);
+        }
+        $this->hidden = $before;
     }
 
     /** @param array<mixed> $values */

@@ -17,13 +17,16 @@ final class Unqueueable
     /** @var array<string, Contents> */
     private array $found = [];
     private bool $suspicious = false;
+    /** Whether what is serialized has to be looked at: something is not UTF-8, or was not reached. */
+    private bool $unsure = false;
 
     /** @param object $subject of the job: what the application has made */
     public function __construct(private readonly object $job, private readonly object $subject)
     {
         foreach ((array) $subject as $property => $value) {
             $in = $this->found[(string) $property] = Contents::of($value);
-            $this->suspicious = $this->suspicious || $in->notUtf8 || $in->resource || $in->recursion || $in->hasObjects();
+            $this->unsure = $this->unsure || $in->notUtf8 || $in->tooMuch;
+            $this->suspicious = $this->suspicious || $this->unsure || $in->resource || $in->recursion;
         }
     }
 
@@ -54,7 +57,7 @@ final class Unqueueable
     /** Laravel makes JSON of what it has serialized, and names nothing when that fails. What is encrypted arrives. */
     private function isUtf8(): bool
     {
-        if ($this->job instanceof ShouldBeEncrypted || ($this->job->shouldBeEncrypted ?? false)) {
+        if (! $this->unsure || $this->job instanceof ShouldBeEncrypted || ($this->job->shouldBeEncrypted ?? false)) {
             return true;
         }
         try {

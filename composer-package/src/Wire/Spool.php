@@ -206,11 +206,15 @@ final class Spool
         return glob("$this->folder/$prefix$pattern.spool", GLOB_NOSORT) ?: [];
     }
 
+    /** A path without what says nothing: // and /./ are /. */
+    public static function plain(string $path): string
+    {
+        return rtrim((string) preg_replace('~/(?:\.?/)+~', '/', $path), '/');
+    }
+
     private static function socketNumber(string $socket): string
     {
-        $plain = rtrim((string) preg_replace('~/(?:\.?/)+~', '/', $socket), '/');
-
-        return hash('fnv1a64', (string) preg_replace('~^/var(?=/run/)~', '', $plain));
+        return hash('fnv1a64', (string) preg_replace('~^/var(?=/run/)~', '', self::plain($socket)));
     }
 
     private static function lastError(): string

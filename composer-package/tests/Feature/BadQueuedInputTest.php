@@ -15,6 +15,7 @@ use Illuminate\Queue\Queue;
 use Illuminate\Support\Collection;
 use Illuminate\Support\Facades\Broadcast;
 use PHPUnit\Framework\Attributes\DataProvider;
+use ReflectionFunction;
 use Rustecho\InvalidEvent;
 use Rustecho\Laravel\Tests\Support\LetterQueued;
 use Rustecho\Laravel\Tests\Support\LetterSent;
@@ -96,7 +97,6 @@ final class BadQueuedInputTest extends PublishingTestCase
             'a Collection of resources' => [static fn (): object => new Collection([STDIN]), $resource],
             'a stdClass of resources' => [static fn (): object => (object) ['a' => ['b' => STDIN]], $resource],
             'a public property that is a resource' => [static fn (): object => new OrderNote(STDIN), $resource],
-            'a private resource' => [static fn (): object => new OrderNote('x', 'x', STDIN), $resource],
             'JsonSerializable, a resource' => [static fn (): array => [new OrderParts(new OrderParts(STDIN))], $resource],
             'a resource beyond a recursion' => [
                 static fn (): object => new Collection([(new OrderNote('x'))->remembersItself(), STDIN]), $resource,
@@ -118,11 +118,12 @@ final class BadQueuedInputTest extends PublishingTestCase
         self::assertStringContainsString('"text":"x"', $this->sidecar->received('publish', 1)[0]['data']);
     }
 
-    public function testWhatAnObjectKeepsFromTheQueueMayBeAnything(): void
+    public function testWhatAnObjectKeepsFromTheQueueOrFromJsonMayBeAnything(): void
     {
-        event(new OrderQueued([new OrderFile(), (new OrderNote('x'))->remembersItself()]));
+        $kept = new OrderNote('y', (object) ['a' => STDIN], STDIN);
+        event(new OrderQueued([new OrderFile(), (new OrderNote('x'))->remembersItself(), $kept]));
 
-        $arrived = '{"title":[{"path":"a.pdf"},{"text":"x"}]}';
+        $arrived = '{"title":[{"path":"a.pdf"},{"text":"x"},{"text":"y"}]}';
         self::assertSame($arrived, $this->sidecar->received('publish', 1)[0]['data']);
     }
 
@@ -151,12 +152,14 @@ final class BadQueuedInputTest extends PublishingTestCase
 
     public function testApplicationsOfOneProcessLeaveOneCallback(): void
     {
-        $count = Closure::bind(static fn (): int => count(Queue::$createPayloadCallbacks), null, Queue::class);
-        $before = $count();
+        $all = Closure::bind(static fn (): array => Queue::$createPayloadCallbacks, null, Queue::class);
+        // Laravel has some of its own, from 11 on one more for each application.
+        $isOurs = static fn (Closure $callback): bool
+            => str_starts_with((string) (new ReflectionFunction($callback))->getClosureScopeClass()?->getName(), 'Rustecho');
         $this->files->boot(self::providers());
         $this->files->boot(self::providers());
 
-        self::assertSame($before, $count());
+        self::assertCount(1, array_filter($all(), $isOurs));
     }
 
     public function testTheEventsOfOtherBroadcastersAreLeftToThem(): void
