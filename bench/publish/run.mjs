@@ -100,7 +100,7 @@ async function first(folder, sidecar, redis) {
     const of = (road) => median(taken.get(road));
     require('receipt / phpredis', of('extension receipt'), of('phpredis'), 1 / 2);
     require('receipt / Guzzle', of('extension receipt'), of('guzzle'), 1 / 10);
-    console.log('\nWhat is left is the round trip: a PING that phpredis sends on a Unix socket it has kept takes, in the same requests,');
+    console.log('\nTo compare with, no lower bound: a PING that phpredis sends on a Unix socket it has kept takes, in the same requests,');
     console.log(`  PING, kept / Guzzle  ${(of('kept') / of('guzzle')).toFixed(3)};  receipt / PING, kept  ${(of('extension receipt') / of('kept')).toFixed(2)}`);
   } finally {
     await fpm.stop();
