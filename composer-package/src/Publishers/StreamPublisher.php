@@ -73,8 +73,9 @@ final class StreamPublisher implements Road
         $frame = Frame::publish($id, $channels, $event, $json, $socketId ?? '', $answered, $time, $trace, spoolable: $spoolable);
         $away = $this->absence->reason();
         $this->checkSize(strlen($json), $away === null, $deadline);
-        if ($away !== null) {
-            return $this->absence->take($id, $frame, $away, $deadline);
+        $spooled = $away === null ? null : $this->absence->waitBehind($id, $frame, $away, $deadline);
+        if ($spooled !== null) {
+            return $spooled;
         }
         if ($ack === 'deferred' || ($more && ! $answered)) {
             return $this->defer($id, $frame, $answered, $more, $deadline);

@@ -85,19 +85,35 @@ final class Absence
         return false;
     }
 
+    /**
+     * As long as the sidecar is not to be asked. Null when the spool, behind whose events this one was to come, has been drained
+     * meanwhile: one that waited for that would otherwise begin the next file, and so on.
+     *
+     * @throws Exception the reason, where the event cannot be spooled
+     */
+    public function waitBehind(string $id, string $frame, Exception $reason, Deadline $deadline): ?Receipt
+    {
+        return $this->spool($id, $frame, $reason, $deadline, $this->spool?->isOpen() ?? false);
+    }
+
     /** @throws Exception the error, where the event cannot be spooled */
     public function take(string $id, string $frame, Exception $error, Deadline $deadline): Receipt
+    {
+        return $this->spool($id, $frame, $error, $deadline, false) ?? throw $error;
+    }
+
+    private function spool(string $id, string $frame, Exception $error, Deadline $deadline, bool $behind): ?Receipt
     {
         if ($this->spool === null || ! self::is($error)) {
             throw $error;
         }
         try {
-            $this->spool->append([$frame], $deadline);
+            $spooled = $this->spool->append([$frame], $deadline, $behind);
         } catch (SpoolFailed $full) {
             throw self::notSpooled($error, $full);
         }
 
-        return new Receipt(bin2hex($id), null, false, true);
+        return $spooled ? new Receipt(bin2hex($id), null, false, true) : null;
     }
 
     private static function is(Exception $error): bool

@@ -24,7 +24,9 @@ final class Spool
     private int $pid = 0;
     private string $publisher = '';
     private int $number = 0;
+    private int $oldest = 0; // the number of the first file that may not have been drained
     private int $allowance = 0;
+    private readonly Pace $pace;
     /** @var list<string> files of this process' earlier requests that had not been drained when it was first looked */
     private array $earlier = [];
 
@@ -34,6 +36,7 @@ final class Spool
         private readonly string $folder,
         private readonly int $maxBytes = Settings::DEFAULT_SPOOL_MAX_BYTES,
     ) {
+        $this->pace = new Pace();
     }
 
     /** @param int $time microseconds since 1970 */
@@ -53,10 +56,11 @@ final class Spool
             $this->earlier = array_values(array_filter($this->earlier, 'file_exists'));
         }
         if ($this->file !== null && (fstat($this->file)['nlink'] ?? 0) === 0) {
-            $this->file = null;
+            [$this->file, $this->oldest] = [null, $this->number];
+            $this->pace->begin();
         }
         $waits = $this->file !== null || $this->earlier !== [];
-        if ($waits && hrtime(true) - $this->since > self::UNDRAINED_NS) {
+        if ($waits && hrtime(true) - max($this->since, $this->pace->seen()) > self::UNDRAINED_NS) {
             // Nobody drains it. Order is worth less than arriving.
             [$this->file, $this->earlier, $waits] = [null, [], false];
         }
@@ -64,19 +68,31 @@ final class Spool
         return $waits;
     }
 
+    /** Whether it was so when it was last looked. */
+    public function isOpen(): bool
+    {
+        return $this->file !== null || $this->earlier !== [];
+    }
+
     /**
-     * Takes all of these frames, or none.
+     * Takes all of these frames, or none. False: none, because what they were to come behind has been drained by now.
      *
      * @param list<string> $frames
      *
      * @throws SpoolFailed
      */
-    public function append(array $frames, Deadline $deadline): void
+    public function append(array $frames, Deadline $deadline, bool $behind = false): bool
     {
         $time = (int) (microtime(true) * 1_000_000);
         $records = implode('', array_map(static fn (string $frame): string => self::record($time, $frame), $frames));
-        $this->settleIn();
+        if ($this->isPending() && $this->file !== null) {
+            $this->lookForDraining();
+            $this->pace->keep($deadline);
+        }
         if ($this->file === null || $this->length >= self::LONG_FILE || ! $this->lock($deadline)) {
+            if ($behind && ! $this->isPending()) {
+                return false;
+            }
             $this->create();
         }
         try {
@@ -85,12 +101,30 @@ final class Spool
         } finally {
             $this->file === null || flock($this->file, LOCK_UN);
         }
+
+        return true;
+    }
+
+    /** One after the other of this process' files goes while a sidecar drains. */
+    private function lookForDraining(): void
+    {
+        clearstatcache();
+        while ($this->oldest + 1 < $this->number && ! file_exists($this->name($this->oldest))) {
+            $this->oldest++;
+            $this->pace->drains();
+        }
+    }
+
+    private function name(int $number): string
+    {
+        return "$this->folder/" . self::socketNumber($this->socket) . "-$this->pid-$this->publisher-$number.spool";
     }
 
     /** Takes the lock; false when the file is no more, or the lock is not to be had in time. */
     private function lock(Deadline $deadline): bool
     {
         for ($pause = 20; ! flock($this->file, LOCK_EX | LOCK_NB); $pause = min(2 * $pause, 2_000)) {
+            $this->pace->drains();
             if ($deadline->left() === 0) {
                 return false;
             }
@@ -127,8 +161,7 @@ final class Spool
     /** @return resource|null a new file, locked and begun; null when it has been drained already */
     private function begin(bool $group)
     {
-        $number = self::socketNumber($this->socket);
-        $name = "$this->folder/$number-$this->pid-$this->publisher-" . $this->number++ . '.spool';
+        $name = $this->name($this->number++);
         $umask = umask(0077);
         $file = @fopen($name, 'x');
         umask($umask);
@@ -196,6 +229,8 @@ final class Spool
             $parts = explode('-', basename($file, '.spool'));
             [$this->publisher, $this->number] = [$parts[2], max($this->number, (int) $parts[3] + 1)];
         }
+        $this->oldest = $this->number;
+        $this->pace->begin();
     }
 
     /** @return list<string> */

@@ -58,6 +58,39 @@ final class SpoolTest extends TestCase
         self::assertSame(hash('fnv1a64', '/run/x.sock'), $numbers[0]);
     }
 
+    public function testWhatWasToComeBehindAFileThatIsDrainedMeanwhileBeginsNoOther(): void
+    {
+        $spool = $this->spool();
+        $this->append($spool, 'a');
+        unlink($this->files()[0]);
+        $frame = Frame::publish(str_repeat("\1", 16), ['c'], 'e', '1');
+
+        self::assertFalse($spool->append([$frame], Deadline::after(1000), true));
+        self::assertSame([], $this->files());
+        self::assertTrue($spool->append([$frame], Deadline::after(1000)));
+        self::assertCount(1, $this->files());
+    }
+
+    public function testWhoSpoolsBehindASidecarThatDrainsIsSlowedDown(): void
+    {
+        $spool = $this->spool(maxBytes: 4_000_000);
+        $this->append($spool, str_repeat('x', 1_100_000));
+        $ten = function () use ($spool): float {
+            $begun = hrtime(true);
+            array_map(fn (int $n) => $this->append($spool, "$n"), range(1, 10));
+
+            return (hrtime(true) - $begun) / 1e6;
+        };
+        $ten();
+        $files = $this->files();
+        self::assertCount(2, $files);
+
+        unlink($files[0]);
+
+        // 20 microseconds, doubled nine times and then bounded
+        self::assertGreaterThan(20.2, $ten(), 'milliseconds');
+    }
+
     public function testWhatIsDrainedNoLongerHoldsEventsBack(): void
     {
         $spool = $this->spool();

@@ -120,22 +120,26 @@ impl SpoolSource {
                 looked = Instant::now();
             }
             let mut pass = tokio::task::spawn_blocking(move || {
-                drain.drain(folder::files(&drain.settings.dir, drain.socket), &end);
+                let events = drain.drain(folder::files(&drain.settings.dir, drain.socket), &end);
                 if is_due {
                     drain.say_strays();
                 }
+                events
             });
-            tokio::select! {
-                _ = &mut pass => {}
+            let events = tokio::select! {
+                events = &mut pass => events.unwrap_or_default(),
                 () = stopped(&mut stop) => {
                     ended.store(true, Relaxed);
-                    let _ = pass.await;
+                    pass.await.unwrap_or_default()
                 }
-            }
+            };
             if *stop.borrow() {
                 break; // the sockets are being closed: they are to be expected back
             }
             this.publisher.note_subscriptions();
+            if events > 0 {
+                continue; // there may be more behind them already
+            }
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 () = gate.knocked() => {}

@@ -103,6 +103,7 @@ impl Client {
             }
             Err(held) => Err(held),
         };
+        let behind = matches!(direct, Err(ClientError::Resting { .. })) && self.spool.is_open();
         let error = match direct {
             Ok(Some(receipt)) => return Ok(Delivery::Accepted(receipt)),
             Ok(None) => return Ok(Delivery::Written),
@@ -112,11 +113,14 @@ impl Client {
             OnFailure::Spool(spool) if error.is_absence() => {
                 limits::check_json(args.data)?;
                 let frame = std::iter::once((head.as_slice(), args.data.as_bytes()));
-                match self.spool.append(spool, frame, deadline) {
-                    Ok(()) => {
+                match self.spool.append(spool, frame, behind, deadline) {
+                    Ok(true) => {
                         self.counters.spooled += 1;
                         Ok(Delivery::Spooled)
                     }
+                    // There is nothing to come behind any more: one that waited for the sidecar to drain would otherwise begin the
+                    // next file, and so on.
+                    Ok(false) => self.try_deliver(args, stashed, rules, deadline),
                     Err(source) => Err(ClientError::NotSpooled { cause: Box::new(error), source }),
                 }
             }
@@ -220,7 +224,7 @@ impl Client {
     fn spool_pending(&mut self, spool: &SpoolSettings, deadline: Deadline) -> bool {
         self.pending.fail_invalid();
         let frames = self.pending.frames().map(|frame| (frame, &[][..]));
-        let spooled = self.spool.append(spool, frames, deadline);
+        let spooled = self.spool.append(spool, frames, false, deadline);
         if let Err(error) = &spooled {
             self.last_error = Some(error.to_string());
             return false;

@@ -1,8 +1,9 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::writer::{DRAINS, PACE, SLOWEST};
 use super::*;
 use crate::client::Deadline;
 use crate::{EventId, Message};
@@ -46,7 +47,7 @@ use crate::message::Publish;
 
 fn spool(writer: &mut Writer, settings: &SpoolSettings, frames: &[Vec<u8>]) -> Result<(), SpoolError> {
     let frames = frames.iter().map(|frame| (&frame[..], &b""[..]));
-    writer.append(settings, frames, Deadline::after(Duration::from_secs(2)))
+    writer.append(settings, frames, false, Deadline::after(Duration::from_secs(2))).map(|_| ())
 }
 
 /// The first bytes of the ids of all records, and what comes after them.
@@ -113,6 +114,56 @@ fn a_drained_file_is_noticed_and_the_next_event_starts_another() {
 }
 
 #[test]
+fn what_was_to_come_behind_a_file_that_is_drained_meanwhile_begins_no_other() {
+    let dir = Dir::new();
+    let mut writer = Writer::new(Path::new("/s"));
+    spool(&mut writer, &dir.settings(), &[frame(1, "1")]).unwrap();
+    let path = dir.files()[0].1.clone();
+    let held = fs::File::open(&path).unwrap();
+    held.lock().unwrap();
+    let drain = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(20)); // the writer waits for the lock by then; if not, it finds the file gone
+        fs::remove_file(path).unwrap();
+        drop(held);
+    });
+    let frame = frame(2, "2");
+    let mut append = |behind| {
+        let frames = std::iter::once((&frame[..], &b""[..]));
+        writer.append(&dir.settings(), frames, behind, Deadline::after(Duration::from_secs(5))).unwrap()
+    };
+    assert!(!append(true));
+    drain.join().unwrap();
+    assert!(dir.files().is_empty());
+    assert!(append(false));
+    assert_eq!(dir.files().len(), 1);
+}
+
+#[test]
+fn who_spools_behind_a_sidecar_that_drains_is_slowed_down_until_it_has_caught_up() {
+    let dir = Dir::new();
+    let mut writer = Writer::new(Path::new("/s"));
+    let long = frame(1, &format!("\"{}\"", "x".repeat(1_100_000)));
+    let ten = |writer: &mut Writer| {
+        let begun = Instant::now();
+        for n in 0..10 {
+            spool(writer, &dir.settings(), &[frame(n, "1")]).unwrap();
+        }
+        begun.elapsed()
+    };
+    spool(&mut writer, &dir.settings(), &[long]).unwrap();
+    ten(&mut writer);
+    assert!(!writer.is_drained_now());
+    let files = dir.files();
+    assert_eq!(files.len(), 2);
+    fs::remove_file(&files[0].1).unwrap();
+    let slow = PACE * ((1 << 9) - 1) + SLOWEST; // doubled nine times, then bounded
+    assert!(ten(&mut writer) >= slow, "{slow:?} at least");
+    assert!(writer.waited().unwrap() < DRAINS);
+    fs::remove_file(&files[1].1).unwrap();
+    assert!(!writer.is_pending() && !writer.is_drained_now());
+}
+
+#[test]
 fn a_file_whose_lock_is_kept_is_left_and_a_later_one_made() {
     let dir = Dir::new();
     let mut writer = Writer::new(Path::new("/s"));
@@ -122,7 +173,7 @@ fn a_file_whose_lock_is_kept_is_left_and_a_later_one_made() {
     let begun = std::time::Instant::now();
     let frame = frame(2, "2");
     let frames = std::iter::once((&frame[..], &b""[..]));
-    writer.append(&dir.settings(), frames, Deadline::after(Duration::from_millis(50))).unwrap();
+    writer.append(&dir.settings(), frames, true, Deadline::after(Duration::from_millis(50))).unwrap();
     assert!(begun.elapsed() >= Duration::from_millis(50));
     let numbers: Vec<_> = dir.files().iter().map(|(name, path)| (name.number, read(path).0)).collect();
     assert_eq!(numbers, [(0, vec![1]), (1, vec![2])]);

@@ -24,6 +24,13 @@ const LONG: u64 = 1024 * 1024;
 /// How many files are begun in vain before there is no spool.
 const TRIES: u32 = 8;
 
+/// Who spools while a sidecar drains waits longer before each event than before the one before, between these bounds, as it would
+/// wait for receipts: or the sidecar could never catch up with it.
+pub(super) const PACE: Duration = Duration::from_micros(20);
+pub(super) const SLOWEST: Duration = Duration::from_millis(10);
+/// A sidecar that has drained nothing for so long is taken for gone.
+pub(super) const DRAINS: Duration = Duration::from_secs(10);
+
 /// Why an event could not be spooled. Nothing of it stays in the spool.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
@@ -80,6 +87,11 @@ pub struct Writer {
     pid: u32,
     number: u32,
     open: Option<Open>,
+    /// The number of the oldest file that may not have been drained.
+    oldest: u32,
+    /// When a sidecar was last seen draining, and how long the next event waits for it.
+    drains: Option<Instant>,
+    pace: Duration,
     /// Bytes that may be written until the directory is looked at again.
     allowance: u64,
 }
@@ -88,7 +100,9 @@ impl Writer {
     /// Nothing is opened before there is something to spool.
     #[must_use]
     pub fn new(socket: &Path) -> Self {
-        Self { socket: socket_number(socket), publisher: 0, pid: 0, number: 0, open: None, allowance: 0 }
+        let (publisher, pid, number, oldest) = Default::default();
+        let (socket, pace) = (socket_number(socket), PACE);
+        Self { socket, publisher, pid, number, open: None, oldest, drains: None, pace, allowance: 0 }
     }
 
     /// Whether events of this process wait in the spool: what comes next has to wait behind them.
@@ -99,8 +113,28 @@ impl Writer {
         let drained = |open: &Open| open.file.metadata().map_or(true, |file| file.nlink() == 0);
         if self.open.as_ref().is_some_and(drained) {
             self.open = None;
+            (self.oldest, self.drains, self.pace) = (self.number, None, PACE);
         }
         self.open.is_some()
+    }
+
+    /// Whether a sidecar is draining what this process spools: one after the other of its files goes.
+    pub(super) fn is_drained_now(&mut self) -> bool {
+        let Some(open) = &self.open else { return false };
+        while self.oldest + 1 < self.number {
+            let gone = fs::symlink_metadata(open.dir.join(self.name(self.oldest).to_name()))
+                .is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+            if !gone {
+                break;
+            }
+            self.oldest += 1;
+            self.drains = Some(Instant::now());
+        }
+        self.drains.is_some_and(|seen| seen.elapsed() < DRAINS)
+    }
+
+    fn name(&self, number: u32) -> FileName {
+        FileName { socket: self.socket, publisher: self.publisher, number, pid: self.pid }
     }
 
     /// The number of the sidecar's socket.
@@ -114,9 +148,10 @@ impl Writer {
         self.open.is_some()
     }
 
-    /// For how long the open file has waited to be drained.
+    /// For how long the open file has waited without a sign of a sidecar that drains.
     pub(crate) fn waited(&self) -> Option<Duration> {
-        self.open.as_ref().map(|open| open.since.elapsed())
+        let since = self.open.as_ref()?.since;
+        Some(self.drains.map_or(since, |seen| seen.max(since)).elapsed())
     }
 
     /// Lets go of the open file: what comes next no longer waits for it.
@@ -124,7 +159,8 @@ impl Writer {
         self.open = None;
     }
 
-    /// Appends publish frames, which get the flag `replayed`: all of them, or none.
+    /// Appends publish frames, which get the flag `replayed`: all of them, or none. `false`: none, because what they were to come
+    /// `behind` has been drained by now.
     ///
     /// # Errors
     /// See [`SpoolError`].
@@ -132,8 +168,9 @@ impl Writer {
         &mut self,
         settings: &SpoolSettings,
         frames: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+        behind: bool,
         deadline: Deadline,
-    ) -> Result<(), SpoolError> {
+    ) -> Result<bool, SpoolError> {
         let time = now();
         let mut records = Vec::new();
         for (head, data) in frames {
@@ -142,7 +179,15 @@ impl Writer {
             records.append(&mut record::encode(time, &frame));
         }
         let long = self.open.as_ref().is_some_and(|open| open.len >= LONG);
-        if !self.is_pending() || long || !self.lock(deadline) {
+        let pending = self.is_pending();
+        if pending && self.is_drained_now() {
+            std::thread::sleep(self.pace.min(deadline.left().unwrap_or_default() / 2));
+            self.pace = (self.pace * 2).min(SLOWEST);
+        }
+        if !pending || long || !self.lock(deadline) {
+            if behind && !self.is_pending() {
+                return Ok(false);
+            }
             // A sidecar that was stopped while it held the lock keeps that file; the next one comes after it.
             self.open = None;
             self.create(settings)?;
@@ -151,7 +196,7 @@ impl Writer {
         if let Some(open) = &self.open {
             let _ = open.file.unlock();
         }
-        written
+        written.map(|()| true)
     }
 
     /// Takes the lock; `false` when the file is no more, or the lock is not to be had in time.
@@ -161,7 +206,7 @@ impl Writer {
         loop {
             match open.file.try_lock() {
                 Ok(()) => return open.file.metadata().is_ok_and(|file| file.nlink() > 0),
-                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::WouldBlock) => self.drains = Some(Instant::now()),
                 Err(TryLockError::Error(_)) => return false,
             }
             let Some(left) = deadline.left() else { return false };
@@ -184,12 +229,12 @@ impl Writer {
         let pid = sys::process();
         if self.pid != pid {
             (self.pid, self.number, self.publisher) = (pid, 0, u64::from_be_bytes(sys::random_bytes()));
+            (self.oldest, self.drains, self.pace) = (0, None, PACE);
         }
         let setgid = about.mode() & SETGID != 0;
         // A sidecar that looks between the two calls takes an empty file for one that is done with: then the next one.
         for _ in 0..TRIES {
-            let name = FileName { socket: self.socket, publisher: self.publisher, number: self.number, pid };
-            let path = dir.join(name.to_name());
+            let path = dir.join(self.name(self.number).to_name());
             let mut options = OpenOptions::new();
             options.append(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
             let file = options.open(&path).map_err(failed)?;

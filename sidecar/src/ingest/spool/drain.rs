@@ -6,7 +6,7 @@ use std::{
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering::Relaxed},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use rustecho_wire::{
@@ -28,6 +28,10 @@ const BREATH: Duration = Duration::from_millis(10);
 /// between. A publisher holds it for one write, but one that spools without a pause has it nearly always.
 const TRIES: u32 = 1000;
 const TRY_EVERY: Duration = Duration::from_micros(100);
+/// A publisher that spools faster than can be read is kept waiting for so long at a time, and let in for so long in between. Without,
+/// its file would have no end.
+const HOLD: Duration = Duration::from_millis(10);
+const LET_IN: Duration = Duration::from_millis(2);
 
 /// What a pass has found.
 #[derive(Default)]
@@ -41,8 +45,9 @@ struct Tally {
 /// A file that is read.
 struct Reading {
     records: Records,
-    /// Records that have been read.
+    /// Records that have been read, and their bytes.
     read: u64,
+    bytes: u64,
     /// The first so many were dealt with when the file was read before.
     done: u64,
 }
@@ -52,12 +57,14 @@ enum End {
     Whole,
     Torn,
     Damaged,
+    /// It goes on: enough for this time.
+    More,
     Stopped,
 }
 
 impl SpoolSource {
-    /// Drains these files one after the other, until `ended`.
-    pub(super) fn drain(&self, files: Vec<(FileName, PathBuf)>, ended: &AtomicBool) {
+    /// Drains these files one after the other, until `ended`. How many events were in them.
+    pub(super) fn drain(&self, files: Vec<(FileName, PathBuf)>, ended: &AtomicBool) -> u64 {
         let mut tally = Tally::default();
         let mut left: Option<u64> = None;
         self.begun.lock().retain(|begun, _| files.iter().any(|(_, path)| path == begun));
@@ -83,6 +90,7 @@ impl SpoolSource {
         if expired > 0 {
             tracing::warn!(expired, "spooled events were older than spool.ttl and have been dropped");
         }
+        events
     }
 
     /// Whether the file is done with, and gone.
@@ -90,19 +98,18 @@ impl SpoolSource {
         let Some(file) = self.open_file(path)? else { return Ok(true) };
         let inode = file.metadata()?.ino();
         let begun = self.begun.lock().remove(path).filter(|(of, _)| *of == inode);
-        let mut reading = Reading { records: Records::new(file), read: 0, done: begun.map_or(0, |(_, done)| done) };
-        let Some(locked) = self.read_and_lock(&mut reading, tally, ended)? else { return Ok(false) };
-        if !locked {
+        let done = begun.map_or(0, |(_, done)| done);
+        let mut reading = Reading { records: Records::new(file), read: 0, bytes: 0, done };
+        let Some(end) = self.read_and_lock(&mut reading, tally, ended)? else {
             // Next time it goes on there: what was emitted is neither emitted nor counted again.
             self.tell_others(tally);
             self.begun.lock().insert(path.into(), (inode, reading.read.max(reading.done)));
             return Ok(false);
-        }
-        // The publisher waits now, for what it wrote in the meantime; or it has died, and a torn end stays torn.
-        let end = self.read_on(&mut reading, tally, ended)?;
+        };
         match end {
             End::Stopped => return Ok(false),
-            End::Whole => {}
+            End::Whole | End::More => {}
+            // Its publisher has no lock: it has died, and a torn end stays torn.
             End::Torn | End::Damaged => {
                 self.counters.spool_torn.add();
                 let what = if matches!(end, End::Torn) { "ends inside an event" } else { "is damaged" };
@@ -114,20 +121,34 @@ impl SpoolSource {
         Ok(true)
     }
 
-    /// Reads as far as the file goes until its lock can be had, so that little is left to be read while the publisher waits for
-    /// it. Whether it was had; `None` when it is `ended`.
-    fn read_and_lock(&self, reading: &mut Reading, tally: &mut Tally, ended: &AtomicBool) -> io::Result<Option<bool>> {
-        for _ in 0..TRIES {
-            if let End::Stopped = self.read_on(reading, tally, ended)? {
-                return Ok(None);
+    /// Reads a file to its end, and is left with its lock: nothing comes behind. What is there at first is read beside the
+    /// publisher, so that little is left to be read while it waits. `None` when the lock is not to be had.
+    fn read_and_lock(&self, reading: &mut Reading, tally: &mut Tally, ended: &AtomicBool) -> io::Result<Option<End>> {
+        let there = reading.records.file().metadata()?.len();
+        let mut tries = 0;
+        while tries < TRIES {
+            if let End::Stopped = self.read_on(reading, tally, ended, |bytes| bytes < there)? {
+                return Ok(Some(End::Stopped));
             }
             match reading.records.file().try_lock() {
-                Ok(()) => return Ok(Some(true)),
-                Err(TryLockError::WouldBlock) => std::thread::sleep(TRY_EVERY),
+                Ok(()) => tries = 0,
+                Err(TryLockError::WouldBlock) => {
+                    tries += 1;
+                    std::thread::sleep(TRY_EVERY);
+                    continue;
+                }
                 Err(TryLockError::Error(error)) => return Err(error),
             }
+            let until = Instant::now() + HOLD;
+            match self.read_on(reading, tally, ended, |_| Instant::now() < until)? {
+                End::More => {
+                    reading.records.file().unlock()?;
+                    std::thread::sleep(LET_IN);
+                }
+                end => return Ok(Some(end)),
+            }
         }
-        Ok(Some(false))
+        Ok(None)
     }
 
     /// What was in a file is nowhere else until the other nodes can have it.
@@ -165,15 +186,25 @@ impl SpoolSource {
         }
     }
 
-    /// Publishes record after record, as far as the file goes.
-    fn read_on(&self, reading: &mut Reading, tally: &mut Tally, ended: &AtomicBool) -> io::Result<End> {
+    /// Publishes record after record, as far as the file goes, or while more is wanted after so many bytes.
+    fn read_on(
+        &self,
+        reading: &mut Reading,
+        tally: &mut Tally,
+        ended: &AtomicBool,
+        wanted: impl Fn(u64) -> bool,
+    ) -> io::Result<End> {
         loop {
             if ended.load(Relaxed) {
                 return Ok(End::Stopped);
             }
+            if !wanted(reading.bytes) {
+                return Ok(End::More);
+            }
             match reading.records.read()? {
                 Next::Record { time, frame } => {
                     reading.read += 1;
+                    reading.bytes += frame.len() as u64;
                     if reading.read <= reading.done {
                         continue;
                     }

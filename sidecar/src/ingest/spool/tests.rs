@@ -160,6 +160,32 @@ async fn what_was_spooled_is_emitted_once_in_order_and_before_what_comes_directl
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_publisher_that_spools_faster_than_can_be_emitted_is_caught_up_with() {
+    let folder = TempDir::new("spool");
+    Sidecar::start(&folder, settings(&folder)).stop().await; // makes the folder
+    let mut php = Php::new(&folder);
+    let padding = "x".repeat(2000);
+    let data = |n: u32| format!(r#"["{n} {padding}"]"#);
+    assert_eq!(php.publish(&data(1)).await, Delivery::Spooled);
+    let sidecar = Sidecar::start(&folder, settings(&folder));
+    for n in 0..1000 {
+        sidecar.hub.subscribe(&channel("orders"), StubSocket::new(&format!("slow{n}")));
+    }
+    let (mut n, end) = (1_u32, Instant::now() + PATIENCE);
+    loop {
+        n += 1;
+        assert!(Instant::now() < end, "the spool is never drained: {n} events are in it");
+        if php.publish(&data(n)).await != Delivery::Spooled {
+            break;
+        }
+    }
+    let emitted = sidecar.emitted(n as usize).await;
+    let whole = |(n, text): (u32, &String)| text.contains(&format!("\"{n} "));
+    assert!((1..=n).zip(&emitted).all(whole) && emitted.len() == n as usize);
+    sidecar.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_was_emitted_before_its_receipt_was_lost_is_not_emitted_again() {
     let folder = TempDir::new("spool");
     let id = Some(EventId([9; 16]));
