@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::{
     config::{Config, EdgeKind},
-    recovery::{Claim, Doubt, Trace},
+    recovery::{Claim, Heard, Trace},
 };
 
 pub mod client_file;
@@ -259,10 +259,9 @@ pub trait Socket: Send + Sync + 'static {
         run.packets().iter().try_for_each(|packet| self.emit(packet))
     }
 
-    /// Whether its client, by what it said when it came, has not heard an event that a killed sidecar was writing.
-    fn lacks(&self, doubt: Doubt) -> bool {
-        let _ = doubt;
-        false
+    /// What its client has heard last, by what it said when it came.
+    fn heard(&self) -> Heard {
+        Heard::Unknown
     }
 
     /// It is about to be handed a packet: whatever that will take may be fetched meanwhile.

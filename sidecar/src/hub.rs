@@ -17,7 +17,7 @@ use crate::{
     channel::ChannelName,
     counters::Counters,
     edge::{Generation, Packet, Socket, SocketId},
-    recovery::{Doubt, History, Log, Unwritten, mark},
+    recovery::{Doubt, Heard, History, Log, Unwritten, mark},
 };
 
 mod keep;
@@ -83,8 +83,20 @@ struct Subscribers {
 pub(crate) struct To<'a> {
     /// Not for this socket id.
     pub(crate) except: Option<&'a str>,
-    /// Only for those that lack it for certain; who is away gets it in no case.
-    pub(crate) lacking: Option<Doubt>,
+    /// What was done of it before.
+    pub(crate) done: Done,
+}
+
+/// What a killed sidecar did of an event.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) enum Done {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Some of this node's subscribers may have it: it is for those that lack it for certain; who is away gets it in no case.
+    Some(Doubt),
+    /// It was another node's sidecar: it is not for those that come from there and may have it.
+    Elsewhere(Doubt),
 }
 
 /// Whom an event reached on a channel.
@@ -189,7 +201,7 @@ impl Hub {
 
     /// Emits to every subscriber of `channel` but `except`; how many there are.
     pub fn emit(&self, channel: &str, packet: &Packet, except: Option<&str>) -> u32 {
-        self.emit_later(channel, packet, To { except, lacking: None }, None, &mut Later::default())
+        self.emit_later(channel, packet, To { except, done: Done::Nothing }, None, &mut Later::default())
     }
 
     /// As [`Hub::emit`]; where the event waits for others, the channel is noted in `later`. `follower` is told, by the
@@ -209,15 +221,24 @@ impl Hub {
         let (count, waits) = entry.offer(&self.lines, || {
             let mut subscribers = entry.subscribers.lock();
             let history = self.history.as_ref().filter(|_| subscribers.may_miss());
-            if let Some(doubt) = to.lacking {
-                let lacking =
-                    |socket: &&Arc<dyn Socket>| socket.lacks(doubt) && Some(socket.id().as_str()) != to.except;
-                let list = Arc::new(subscribers.list.iter().filter(lacking).cloned().collect());
-                let (packet, unwritten) = numbered(packet, history.map(|history| history.pass(packet)));
+            let those = |is_one: &dyn Fn(Heard) -> bool| {
+                let is_one =
+                    |socket: &&Arc<dyn Socket>| is_one(socket.heard()) && Some(socket.id().as_str()) != to.except;
+                Arc::new(subscribers.list.iter().filter(is_one).cloned().collect())
+            };
+            let some = match to.done {
+                Done::Nothing => None,
+                Done::Some(doubt) => Some(those(&|heard| heard.lacks(doubt))),
+                Done::Elsewhere(doubt) => Some(those(&|heard| !heard.may_have(doubt))),
+            };
+            let kept = history.map(|history| match to.done {
+                Done::Some(_) => history.pass(packet),
+                Done::Nothing | Done::Elsewhere(_) => history.keep(&mut subscribers.log, packet, to.except),
+            });
+            let (packet, unwritten) = numbered(packet, kept);
+            if let Some(list) = some {
                 return (list, Event { packet, except: None, follower, unwritten });
             }
-            let kept = history.map(|history| history.keep(&mut subscribers.log, packet, to.except));
-            let (packet, unwritten) = numbered(packet, kept);
             let except = to.except.and_then(|socket| subscribers.places.get(socket).copied());
             (subscribers.list.clone(), Event { packet, except, follower, unwritten })
         });

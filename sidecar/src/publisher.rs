@@ -11,8 +11,9 @@ use crate::{
     counters::{Counter, Counters},
     devlog::DevLog,
     edge::{Packet, packet::is_reserved},
-    hub::{Follower, Hub, Later, Tally, To},
+    hub::{Done, Follower, Hub, Later, Tally, To},
     once::Once,
+    recovery::Doubt,
     seen::{Ledger, Met},
     tail::{Outcome, Tail},
 };
@@ -89,6 +90,19 @@ impl Publisher {
     /// # Errors
     /// [`PublishError`] when the event is not valid or over a limit; nothing is emitted then.
     pub fn publish_later(&self, publish: &Publish<'_>, later: &mut Later) -> Result<u32, PublishError> {
+        self.publish_after(publish, None, later)
+    }
+
+    /// As [`Publisher::publish_later`], after what a sidecar of another node had `done` of the event before it was killed.
+    ///
+    /// # Errors
+    /// [`PublishError`] when the event is not valid or over a limit; nothing is emitted then.
+    pub fn publish_after(
+        &self,
+        publish: &Publish<'_>,
+        done: Option<Doubt>,
+        later: &mut Later,
+    ) -> Result<u32, PublishError> {
         let mut road = Travel::begin(publish);
         self.check(publish).inspect_err(|error| {
             self.refused(publish.source).add();
@@ -101,12 +115,12 @@ impl Publisher {
         })?;
         let part = publish.channels.first().copied().filter(|_| publish.source == Source::Redis);
         let (met, _entering) = publish.id.map(|id| self.entrance.meet(id, part)).unzip();
-        let (emitting, lacking) = match met {
-            None => (None, None),
-            Some(Met::Never(emitting)) => (Some(emitting), None),
-            Some(Met::Before) => {
+        let (emitting, done) = match met {
+            None => (None, Done::Nothing),
+            Some(Met::Never(emitting)) => (Some(emitting), done.map_or(Done::Nothing, Done::Elsewhere)),
+            Some(Met::Before(done)) => {
                 self.counters.duplicates.add();
-                self.relay(publish, later); // the sidecar that emitted it may have died before it told the others
+                self.relay(publish, done, later); // the sidecar that emitted it may have died before it told the others
                 self.came_twice(publish);
                 // It may be waiting still.
                 self.hub.settle_all();
@@ -122,12 +136,12 @@ impl Publisher {
                     Some(doubt) => {
                         tracing::warn!(id = ?publish.id, event, "in doubt: the last sidecar was killed while it emitted this event; \
                             repeated to those clients alone that have not heard it for certain");
-                        (Some(emitting), Some(doubt))
+                        (Some(emitting), Done::Some(doubt))
                     }
                     None => {
                         tracing::warn!(id = ?publish.id, event, "in doubt: the last sidecar was killed while it emitted this event; \
                             not repeated");
-                        self.relay(publish, later);
+                        self.relay(publish, None, later);
                         self.tell(publish, &road, Outcome::InDoubt, Some(IN_DOUBT.into()));
                         return Ok(0);
                     }
@@ -140,7 +154,8 @@ impl Publisher {
             None => {}
         }
         road.accepted();
-        let known = lacking.map_or((Outcome::Nobody, None), |_| (Outcome::InDoubt, Some(IN_DOUBT.to_owned())));
+        let in_doubt = if let Done::Some(doubt) = done { Some(doubt) } else { None };
+        let known = in_doubt.map_or((Outcome::Nobody, None), |_| (Outcome::InDoubt, Some(IN_DOUBT.to_owned())));
         let trip = Arc::new(Trip::begin(self, publish, road, known, emitting));
         let packet = |channel: &str| Packet::on_channel(publish.event, channel, publish.data);
         let ours = self.cluster.as_ref().filter(|cluster| match publish.source {
@@ -154,7 +169,7 @@ impl Publisher {
                 let all = publish.channels.iter().enumerate();
                 let there = all.filter(|(_, channel)| self.cluster.is_some() || self.hub.has(channel));
                 let packets = there.map(|(stop, channel)| (stop, *channel, packet(channel)));
-                emit_all(&self.hub, packets, To { except: publish.except, lacking }, &trip, later)
+                emit_all(&self.hub, packets, To { except: publish.except, done }, &trip, later)
             }
             Some(cluster) => {
                 let subscribers = publish.channels.iter().map(|channel| self.hub.count(channel)).sum::<usize>();
@@ -165,17 +180,17 @@ impl Publisher {
                 let emit = move || {
                     let all = packets.iter().enumerate();
                     let packets = all.map(|(stop, (channel, packet))| (stop, channel.as_str(), packet.clone()));
-                    emit_all(&hub, packets, To { except: except.as_deref(), lacking }, &trip, &mut had.lock());
+                    emit_all(&hub, packets, To { except: except.as_deref(), done }, &trip, &mut had.lock());
                 };
                 if publish.source == Source::Redis {
                     cluster.overhear(publish, emit);
                 } else {
-                    later.told = cluster.publish(publish, emit);
+                    later.told = cluster.publish(publish, in_doubt, emit);
                 }
                 u32::try_from(subscribers).unwrap_or(u32::MAX)
             }
         };
-        if lacking.is_none() {
+        if in_doubt.is_none() {
             self.accepted(publish.source).add();
         }
         Ok(subscribers)
@@ -187,9 +202,9 @@ impl Publisher {
     }
 
     /// Tells the other nodes only. What comes from Redis they get there themselves.
-    fn relay(&self, publish: &Publish<'_>, later: &mut Later) {
+    fn relay(&self, publish: &Publish<'_>, done: Option<Doubt>, later: &mut Later) {
         if let (Some(cluster), Source::Unix | Source::Http) = (&self.cluster, publish.source) {
-            later.told = cluster.publish(publish, || {});
+            later.told = cluster.publish(publish, done, || {});
         }
     }
 

@@ -20,8 +20,8 @@ const REMEMBERED_IDS: usize = 65_536;
 pub(crate) enum Met {
     /// Never: it is to be emitted.
     Never(Emitting),
-    /// It has been emitted, or another thread is about to.
-    Before,
+    /// It has been emitted, or another thread is about to; by the last sidecar, who lacks it for certain, where that was noted.
+    Before(Option<Doubt>),
     /// A sidecar was killed while it wrote it to its sockets. To how many, nobody knows; some of their clients can be told apart, by
     /// what they say when they come back.
     InDoubt(Emitting, Option<Doubt>),
@@ -62,6 +62,8 @@ pub(crate) struct Seen {
     order: VecDeque<EventId>,
     /// Of the ids, those that the ledger could not be sure about and that nobody has brought again: as many as there were threads.
     in_doubt: HashMap<EventId, (Place, Option<Doubt>)>,
+    /// Of the ids, those of events that a sidecar before this one has emitted, and who lacks them.
+    done: HashMap<EventId, Doubt>,
     /// Of the ids, those of events that came channel by channel.
     in_parts: HashSet<EventId>,
     ledger: Option<Ledger>,
@@ -72,8 +74,10 @@ impl Seen {
     pub(crate) fn resume(&mut self, ledger: Ledger) {
         for event in ledger.read() {
             self.remember(event.id);
-            if let Some(doubt) = event.in_doubt {
-                self.in_doubt.insert(event.id, doubt);
+            match (event.in_doubt, event.doubt) {
+                (Some(place), doubt) => drop(self.in_doubt.insert(event.id, (place, doubt))),
+                (None, Some(doubt)) => drop(self.done.insert(event.id, doubt)),
+                (None, None) => {}
             }
         }
         self.ledger = Some(ledger);
@@ -83,7 +87,10 @@ impl Seen {
     pub(crate) fn begin(&mut self, id: EventId) -> Met {
         if self.ids.contains(&id) {
             let in_doubt = self.in_doubt.remove(&id).filter(|(place, _)| place.is_kept());
-            return in_doubt.map_or(Met::Before, |(place, doubt)| Met::InDoubt(Emitting(Some(place)), doubt));
+            return match in_doubt {
+                Some((place, doubt)) => Met::InDoubt(Emitting(Some(place)), doubt),
+                None => Met::Before(self.done.get(&id).copied()),
+            };
         }
         self.remember(id);
         Met::Never(Emitting(self.ledger.as_mut().map(|ledger| ledger.begin(id))))
@@ -93,7 +100,7 @@ impl Seen {
     pub(crate) fn begin_part(&mut self, id: EventId, channel: &str) -> Met {
         if !self.in_parts.contains(&id) {
             if self.ids.contains(&id) {
-                return Met::Before;
+                return Met::Before(None);
             }
             self.remember(id);
             self.in_parts.insert(id);
@@ -121,6 +128,7 @@ impl Seen {
         {
             self.ids.remove(&oldest);
             self.in_doubt.remove(&oldest);
+            self.done.remove(&oldest);
             self.in_parts.remove(&oldest);
         }
     }
@@ -147,7 +155,11 @@ mod tests {
     fn met(seen: &mut Seen, n: u128) -> &'static str {
         match seen.begin(id(n)) {
             Met::Never(_) => "never",
-            Met::Before => "before",
+            Met::Before(None) => "before",
+            Met::Before(Some(doubt)) => {
+                assert_eq!(doubt, Doubt { epoch: doubt.epoch, from: 31 });
+                "before, by one who noted it"
+            }
             Met::InDoubt(_, None) => "in doubt",
             Met::InDoubt(_, Some(doubt)) => {
                 assert_eq!(doubt, Doubt { epoch: doubt.epoch, from: 41 });
@@ -192,6 +204,9 @@ mod tests {
             drop(coming);
         }
         std::mem::forget(third);
+        let Met::Never(fourth) = seen.begin(id(total + 3)) else { panic!("met before") };
+        drop(Emitting::come([&fourth].into_iter(), Some(Doubt { epoch: Epoch::fresh(), from: 31 })));
+        drop(fourth);
         let counts = std::array::from_fn(|at| at as u64 * 7);
         seen.set_subscriptions(&counts);
         drop(seen);
@@ -204,6 +219,7 @@ mod tests {
         assert_eq!(met(&mut seen, total + 1), "in doubt");
         assert_eq!(met(&mut seen, total + 1), "before", "there is one more try at most");
         assert_eq!(met(&mut seen, total + 2), "in doubt, but not for all");
+        assert_eq!(met(&mut seen, total + 3), "before, by one who noted it");
         assert_eq!(met(&mut seen, total), "never", "nothing of it had left");
         assert_eq!(met(&mut seen, total), "before");
         assert_eq!(met(&mut seen, 3), "never", "too long ago");

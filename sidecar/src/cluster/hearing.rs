@@ -220,12 +220,13 @@ impl Cluster {
         let turn = Turn { place, seq: message.seq };
         match message.body {
             Body::Beat => {}
-            Body::Event { id, channels, event, data, except } => here.event(&RemoteEvent {
+            Body::Event { id, channels, event, data, except, done } => here.event(&RemoteEvent {
                 id,
                 channels: channels.iter().map(AsRef::as_ref).collect(),
                 event: &event,
                 data,
                 except: except.as_deref(),
+                done,
             }),
             Body::Overheard { note, channel } => self.noted(here, place, &note, &channel, false, now),
             Body::Whisper { channel, event, data, socket, attachments } => {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     channel::ChannelName,
-    recovery::{Mark, PidHash},
+    recovery::{Doubt, Mark, PidHash},
 };
 
 /// Members that one node has on a channel: socket ids and who they are, in the order in which they joined.
@@ -101,4 +101,6 @@ pub struct RemoteEvent<'a> {
     pub data: &'a RawValue,
     /// The socket id that shall not get it.
     pub except: Option<&'a str>,
+    /// Its node had a sidecar before that wrote it to sockets, which may be here by now.
+    pub done: Option<Doubt>,
 }

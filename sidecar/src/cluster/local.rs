@@ -40,6 +40,7 @@ impl Local {
 
 impl Here for Local {
     fn event(&self, event: &RemoteEvent<'_>) {
+        let done = event.done;
         let event = Publish {
             source: Source::Cluster,
             id: event.id.map(EventId),
@@ -51,7 +52,7 @@ impl Here for Local {
             came: Came::now(),
         };
         // What is wrong with it, the door counts and logs.
-        let _ = self.publisher.publish_later(&event, &mut Later::default());
+        let _ = self.publisher.publish_after(&event, done, &mut Later::default());
     }
 
     fn whisper(&self, channel: &str, event: &str, data: &RawValue, socket: &str, attachments: Vec<Bytes>) {

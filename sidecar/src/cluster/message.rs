@@ -12,7 +12,7 @@ use serde_json::{Map, Value, value::RawValue};
 use sha2::Sha256;
 
 use super::{overheard::Note, peers::Word};
-use crate::recovery::{Mark, PidHash};
+use crate::recovery::{Doubt, Mark, PidHash};
 
 /// The version of this form. A node ignores other versions, so that two of them can run side by side during an update.
 const VERSION: u8 = 3;
@@ -86,6 +86,9 @@ pub(super) enum Body<'a> {
         /// The socket id that shall not get it.
         #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
         except: Option<Cow<'a, str>>,
+        /// A sidecar before me wrote it to sockets, which may be at another node by now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        done: Option<Doubt>,
     },
     /// I have heard an event of a legacy publisher, as every node does.
     Overheard {

@@ -10,11 +10,16 @@ use super::{
     message::{Body, Seat, Session},
     turns::{Act, Effect},
 };
-use crate::{channel::ChannelName, publisher::Publish, recovery::PidHash};
+use crate::{
+    channel::ChannelName,
+    publisher::Publish,
+    recovery::{Doubt, PidHash},
+};
 
 impl Cluster {
-    /// An event is published here: `emit` hands it to the sockets of this node. Returns its number, for [`Cluster::told`].
-    pub fn publish(&self, publish: &Publish<'_>, emit: impl FnOnce() + Send + 'static) -> u64 {
+    /// An event is published here, perhaps once more after what a sidecar before had `done` of it: `emit` hands it to the sockets of this
+    /// node. Returns its number, for [`Cluster::told`].
+    pub fn publish(&self, publish: &Publish<'_>, done: Option<Doubt>, emit: impl FnOnce() + Send + 'static) -> u64 {
         self.turns.take(None, Box::new(move |_| emit()), || {
             self.outbox.say(Body::Event {
                 id: publish.id.map(|id| id.0),
@@ -22,6 +27,7 @@ impl Cluster {
                 event: publish.event.into(),
                 data: publish.data,
                 except: publish.except.map(Cow::Borrowed),
+                done,
             })
         })
     }

@@ -231,7 +231,7 @@ async fn a_defect_makes_no_node_deaf() {
     let data = RawValue::from_string("1".into()).unwrap();
     let event = publish(crate::publisher::Source::Unix, DEFECT, &data);
     let own = &world.nodes[0].cluster;
-    let seqs = [0; 2].map(|_| own.publish(&event, || std::panic::resume_unwind(Box::new("on purpose"))));
+    let seqs = [0; 2].map(|_| own.publish(&event, None, || std::panic::resume_unwind(Box::new("on purpose"))));
     assert!(own.told(seqs[0]).now_or_never().is_none());
     world.write(0, 1).await;
     for at in 0..2 {

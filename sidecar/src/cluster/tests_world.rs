@@ -230,7 +230,7 @@ impl World {
         let data = RawValue::from_string("1".into()).unwrap();
         let source = crate::publisher::Source::Unix;
         let (stage, own) = (self.nodes[at].stage.clone(), name.clone());
-        self.nodes[at].cluster.publish(&publish(source, &name, &data), move || stage.events.lock().push(own));
+        self.nodes[at].cluster.publish(&publish(source, &name, &data), None, move || stage.events.lock().push(own));
         self.nodes[at].published.push(name);
     }
 

@@ -103,7 +103,57 @@ fn the_sender_of_what_is_in_doubt_is_left_out_again() {
     let doubt = Doubt { epoch: Epoch::fresh(), from: 1 };
     for (except, count) in [(Some("me"), 0), (Some("you"), 1), (None, 1)] {
         let packet = crate::testing::packet("e");
-        door.hub.emit_later("orders", &packet, To { except, lacking: Some(doubt) }, None, &mut Later::default());
+        door.hub.emit_later("orders", &packet, To { except, done: Done::Some(doubt) }, None, &mut Later::default());
         assert_eq!(socket.texts().len(), count);
     }
+}
+
+#[test]
+fn what_a_killed_sidecar_wrote_is_not_for_those_that_come_from_it_to_another_node() {
+    let folder = TempDir::new("doubt");
+    let [ledger, copy] = ["ledger", "copy"].map(|name| folder.path().join(name));
+    let (first, data) = (door(&ledger), raw("1"));
+    let socket = |id: &str, ledger| {
+        let stub = StubSocket::recovering(id.into(), id, Trace::default());
+        (stub.clone(), Arc::new(Killing { stub, ledger }))
+    };
+    let ((had, whole), (_, killing)) = (socket("had", None), socket("cut", Some([ledger, copy.clone()])));
+    first.hub.subscribe(&channel("orders"), whole.clone());
+    first.hub.subscribe(&channel("more"), whole);
+    first.hub.subscribe(&channel("more"), killing);
+    let event = |source, channel: &'static str, id| Publish {
+        id: Some(EventId([id; 16])),
+        source,
+        ..publish(std::slice::from_ref(Box::leak(Box::new(channel))), "E", &data)
+    };
+    first.publish(&event(Source::Unix, "orders", 1)).unwrap();
+    let Offset { epoch, number, .. } = Offset::parse(&had.offset().unwrap()).unwrap();
+    first.publish(&event(Source::Unix, "more", 2)).unwrap();
+
+    // What the next sidecar knows of both it tells the other node.
+    let mut seen = crate::seen::Seen::default();
+    seen.resume(Ledger::open(&copy).unwrap());
+    let Met::Before(Some(before)) = seen.begin(EventId([1; 16])) else { panic!("not noted") };
+    let Met::InDoubt(_, Some(doubt)) = seen.begin(EventId([2; 16])) else { panic!("not in doubt") };
+    assert_eq!([before, doubt].map(|doubt| doubt.epoch), [epoch; 2]);
+
+    let other = door(&folder.path().join("other"));
+    let heard = [Heard::Unknown, Heard::Nothing, Heard::Last(epoch, number - 1), Heard::Last(epoch, number)];
+    let sockets = ["own", "new", "early", "late"].into_iter().zip(heard).map(|(id, heard)| {
+        let socket = StubSocket::that_heard(id, heard);
+        for name in ["orders", "more"] {
+            other.hub.subscribe(&channel(name), socket.clone());
+        }
+        socket
+    });
+    let sockets: Vec<_> = sockets.collect();
+    let told = |channel, id, done, wanted: [usize; 4]| {
+        let event = Publish { except: Some("new"), ..event(Source::Cluster, channel, id) };
+        for wanted in [wanted, [0; 4]] {
+            other.publish_after(&event, Some(done), &mut Later::default()).unwrap();
+            assert_eq!(sockets.iter().map(|socket| socket.texts().len()).collect::<Vec<_>>(), wanted, "{channel}");
+        }
+    };
+    told("orders", 1, before, [1, 0, 1, 0]);
+    told("more", 2, doubt, [1, 0, 1, 1]);
 }

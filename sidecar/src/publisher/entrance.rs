@@ -92,7 +92,7 @@ mod tests {
         thread::scope(|scope| {
             for part in [None, Some("orders")] {
                 let (sender, entrance) = (sender.clone(), &entrance);
-                scope.spawn(move || sender.send(matches!(entrance.meet(id, part), (Met::Before, None))));
+                scope.spawn(move || sender.send(matches!(entrance.meet(id, part), (Met::Before(None), None))));
             }
             assert!(matches!(entrance.meet(EventId([2; 16]), None).0, Met::Never(_)), "others do not wait");
             assert!(met.recv_timeout(Duration::from_millis(50)).is_err());

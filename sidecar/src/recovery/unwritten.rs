@@ -8,13 +8,14 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
 use super::{Epoch, Offset};
 
 /// Who lacks an event for certain: whoever has heard something of this epoch last, and it was before this number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Doubt {
-    /// Of the sidecar that was killed.
+    /// Of the sidecar that wrote it, and was killed.
     pub epoch: Epoch,
     /// The lowest number that was on its way when the event was written.
     pub from: u64,
@@ -46,6 +47,11 @@ impl Heard {
             Self::Nothing => true,
             Self::Last(epoch, number) => epoch == doubt.epoch && number < doubt.from,
         }
+    }
+
+    /// Whether it has been with the sidecar that wrote what this doubt is about, and may have heard it there.
+    pub fn may_have(self, doubt: Doubt) -> bool {
+        matches!(self, Self::Last(epoch, number) if epoch == doubt.epoch && number >= doubt.from)
     }
 }
 
@@ -118,8 +124,11 @@ mod tests {
     fn a_client_lacks_what_came_after_the_last_it_has_heard() {
         let epoch = Epoch::fresh();
         let doubt = Doubt { epoch, from: 7 };
-        let last = |number: u64| Heard::of(Some(&epoch.offset(number).to_string())).lacks(doubt);
-        assert_eq!([last(6), last(7), last(8)], [true, false, false]);
+        let last = [6, 7, 8].map(|number: u64| Heard::of(Some(&epoch.offset(number).to_string())));
+        assert_eq!(last.map(|heard| heard.lacks(doubt)), [true, false, false]);
+        assert_eq!(last.map(|heard| heard.may_have(doubt)), [false, true, true]);
+        let others = [Heard::Unknown, Heard::Nothing, Heard::Last(Epoch::fresh(), 9)];
+        assert!(!others.iter().any(|heard| heard.may_have(doubt)));
         assert!(Heard::of(None).lacks(doubt));
         assert!(!Heard::default().lacks(doubt), "a client of another generation does not say");
         assert!(!Heard::of(Some(&Epoch::fresh().offset(1).to_string())).lacks(doubt), "of another node");

@@ -67,7 +67,9 @@ pub(super) struct Place {
 pub(super) struct Emitted {
     pub(super) id: EventId,
     /// None where it has been handed to every socket.
-    pub(super) in_doubt: Option<(Place, Option<Doubt>)>,
+    pub(super) in_doubt: Option<Place>,
+    /// Who lacks it for certain, where that was noted.
+    pub(super) doubt: Option<Doubt>,
 }
 
 impl Place {
@@ -184,8 +186,8 @@ impl Ledger {
             let [high, low, _, from, epoch] = std::array::from_fn(|word| slot[word].load(SeqCst));
             let doubt = Epoch::of_word(epoch).map(|epoch| Doubt { epoch, from });
             let place = Place { slot, number: number / 4 };
-            let in_doubt = (number % 4 != State::Emitted as u64).then_some((place, doubt));
-            Emitted { id: EventId((u128::from(high) << 64 | u128::from(low)).to_be_bytes()), in_doubt }
+            let in_doubt = (number % 4 != State::Emitted as u64).then_some(place);
+            Emitted { id: EventId((u128::from(high) << 64 | u128::from(low)).to_be_bytes()), in_doubt, doubt }
         });
         emitted.collect()
     }

@@ -12,7 +12,7 @@ use crate::{
     bounds::{Bound, Bucket},
     channel::ChannelName,
     edge::{DisconnectReason, Packet, Socket, SocketId, packet::quote},
-    hub::{Later, To},
+    hub::{Done, Later, To},
     presence::Members,
 };
 
@@ -142,7 +142,7 @@ impl Context {
                 hub.emit_later(
                     to.as_str(),
                     &own,
-                    To { except: Some(from.as_str()), lacking: None },
+                    To { except: Some(from.as_str()), done: Done::Nothing },
                     follower,
                     &mut Later::default(),
                 );

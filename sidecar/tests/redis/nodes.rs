@@ -79,8 +79,11 @@ impl Node {
     pub(crate) fn say(&self, event: &str) {
         let came = Came::now();
         let (source, channels, data) = (Source::Unix, vec!["orders"], RawValue::NULL);
-        self.cluster
-            .publish(&Publish { source, id: None, channels, event, data, except: None, came_as: None, came }, || {});
+        self.cluster.publish(
+            &Publish { source, id: None, channels, event, data, except: None, came_as: None, came },
+            None,
+            || {},
+        );
     }
 
     /// Waits until this is everything that was heard.

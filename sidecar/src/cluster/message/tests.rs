@@ -7,6 +7,7 @@ fn event(data: &RawValue) -> Message<'_> {
         event: "App\\Events\\E".into(),
         data,
         except: None,
+        done: None,
     };
     Message { node: NodeId(u64::MAX), seq: 3, born: None, is_retold: false, body }
 }
@@ -18,7 +19,9 @@ fn data_travels_byte_for_byte() {
     let bytes = seal.close(&event(&data));
     let opened = seal.open(&bytes).unwrap();
     assert_eq!((opened.node, opened.seq), (NodeId(u64::MAX), 3));
-    let Body::Event { id, channels, event, data: read, except } = opened.body else { panic!("not an event") };
+    let Body::Event { id, channels, event, data: read, except, done: None } = opened.body else {
+        panic!("not an event")
+    };
     assert_eq!(
         (id, channels, event.as_ref(), except),
         (Some([7; 16]), vec!["orders".into(), "größe".into()], "App\\Events\\E", None)

@@ -8,7 +8,7 @@ use std::sync::{
 use super::conn::{Conn, LastWord};
 use crate::{
     edge::{DisconnectReason, EmitError, Handshake, Packet, Run, Socket, SocketId, Transport},
-    recovery::{Doubt, Heard, Trace},
+    recovery::{Heard, Trace},
 };
 
 /// One socket: lives from CONNECT to DISCONNECT or to the end of its connection.
@@ -78,8 +78,8 @@ impl Socket for Client {
         self.conn.emit_run(run)
     }
 
-    fn lacks(&self, doubt: Doubt) -> bool {
-        self.heard.lacks(doubt)
+    fn heard(&self) -> Heard {
+        self.heard
     }
 
     fn coming(&self) {
