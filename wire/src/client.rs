@@ -37,7 +37,7 @@ use self::breaker::Breaker;
 use self::conn::{Conn, OpenError, Trouble, advice};
 use self::exchange::{Job, Stop, Wants};
 use self::pending::Pending;
-use crate::error::{ClientError, DecodeError, Fate, Stage};
+use crate::error::{ClientError, DecodeError, Fate, InvalidEvent, Stage};
 use crate::frame::MAX_BODY_LEN;
 use crate::id::{EventId, IdSource};
 use crate::limits::{self, DEFAULT_MAX_DATA};
@@ -174,25 +174,29 @@ impl Client {
     ) -> Result<Option<Receipt>, ClientError> {
         let id = args.id.unwrap_or_else(|| self.ids.next_id());
         let event = args.message(id, ack);
-        self.check(&event, ack == Ack::Receipt, deadline)?;
+        self.check(&event)?;
+        if self.needs_limit(&event) {
+            self.try_probe(deadline)?;
+            self.check(&event)?;
+        }
+        // Where its refusal will be heard, the sidecar looks at the JSON.
+        if ack != Ack::Receipt {
+            limits::check_json(event.data)?;
+        }
         let head = event.encode_head().map_err(|source| self.garbled(source))?;
         let wants = if ack == Ack::Receipt { Wants::Receipt(id) } else { Wants::Nothing };
         self.call(&Job { head: &head, data: args.data.as_bytes(), wants, stashed: false }, deadline)
     }
 
-    /// Checks the event before anything of it is written. Where its refusal will be heard, the sidecar looks at the JSON.
-    fn check(&mut self, event: &Publish<'_>, heard: bool, deadline: Deadline) -> Result<(), ClientError> {
-        // Only a sidecar knows that it takes more than the default; it says so in its welcome.
-        let len = event.data.len();
-        if len > DEFAULT_MAX_DATA && len <= MAX_BODY_LEN && self.welcome.is_none() && !self.breaker.is_open() {
-            self.try_probe(deadline)?;
-        }
-        let max_data = self.welcome.as_ref().map_or(DEFAULT_MAX_DATA, |welcome| welcome.max_data as usize);
-        limits::check(event, max_data.min(MAX_BODY_LEN - HEAD_ROOM))?;
-        if !heard {
-            limits::check_json(event.data)?;
-        }
-        Ok(())
+    /// Checks the event before anything of it is written, by the limit as far as it is known.
+    fn check(&self, event: &Publish<'_>) -> Result<(), InvalidEvent> {
+        let told = self.welcome.as_ref().map_or(usize::MAX, |welcome| welcome.max_data as usize);
+        limits::check(event, told.min(MAX_BODY_LEN - HEAD_ROOM))
+    }
+
+    /// Whether only the sidecar can say if it takes so much: more than the default, and it has not yet said how much it takes.
+    fn needs_limit(&self, event: &Publish<'_>) -> bool {
+        event.data.len() > DEFAULT_MAX_DATA && self.welcome.is_none()
     }
 
     fn try_probe(&mut self, deadline: Deadline) -> Result<Welcome, ClientError> {

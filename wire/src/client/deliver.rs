@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Ack, Client, Deadline, Delivery, Flushed, Job, OnFailure, PublishArgs, Rules, Wants};
 use crate::error::{ClientError, InvalidEvent};
-use crate::message::Receipt;
+use crate::message::{Publish, Receipt};
 use crate::spool::SpoolSettings;
 use crate::{limits, sys, utf8};
 
@@ -87,9 +87,13 @@ impl Client {
         let mut event = args.message(id, rules.ack);
         event.spoolable = event.receipt && matches!(rules.on_failure, OnFailure::Spool(_));
         // Whether the data is JSON is for the sidecar to say: looking twice would cost more than the whole call.
-        self.check(&event, true, deadline)?;
+        self.check(&event)?;
         let head = event.encode_head().map_err(|source| self.garbled(source))?;
-        let direct = match self.may_ask(rules) {
+        let may = match self.may_ask(rules) {
+            Ok(()) if self.needs_limit(&event) => self.learn_limit(&event, rules, deadline),
+            other => other,
+        };
+        let direct = match may {
             Ok(()) if rules.ack == Ack::Deferred || (rules.ack == Ack::None && rules.more) => {
                 self.pending.push(id, [head.as_slice(), args.data.as_bytes()].concat(), event.receipt);
                 let before = self.counters.spooled;
@@ -150,6 +154,12 @@ impl Client {
                 "events wait in its spool".into()
             },
         })
+    }
+
+    /// Has the sidecar say how much it takes, and checks the event by that.
+    fn learn_limit(&mut self, event: &Publish<'_>, rules: &Rules<'_>, deadline: Deadline) -> Result<(), ClientError> {
+        self.ask(&Job::bare(Wants::Welcome), rules, deadline)?;
+        Ok(self.check(event)?)
     }
 
     /// One exchange with the sidecar, from which the breaker learns.
