@@ -6,6 +6,7 @@ namespace Rustecho\Laravel\Publishers;
 
 use Psr\Log\LoggerInterface;
 use Rustecho\ConnectionFailed;
+use Rustecho\Exception;
 use Rustecho\Laravel\Contracts\Road;
 use Rustecho\Laravel\Receipt;
 use Rustecho\Laravel\Settings;
@@ -71,12 +72,14 @@ final class StreamPublisher implements Road
         $spoolable = $answered && $this->settings->spools();
         $trace ??= '';
         $frame = Frame::publish($id, $channels, $event, $json, $socketId ?? '', $answered, $time, $trace, spoolable: $spoolable);
-        $away = $this->absence->reason();
-        $this->checkSize(strlen($json), $away === null, $deadline);
-        $spooled = $away === null ? null : $this->absence->waitBehind($id, $frame, $away, $deadline);
-        if ($spooled !== null) {
-            return $spooled;
-        }
+        do {
+            $away = $this->absence->reason() ?? $this->askLimit(strlen($json), $deadline);
+            Frame::checkData(strlen($json), $this->answers->maxData ?? Frame::MAX_BODY_BYTES);
+            $spooled = $away === null ? null : $this->absence->waitBehind($id, $frame, $away, $deadline);
+            if ($spooled !== null) {
+                return $spooled;
+            }
+        } while ($away !== null);
         if ($ack === 'deferred' || ($more && ! $answered)) {
             return $this->defer($id, $frame, $answered, $more, $deadline);
         }
@@ -109,22 +112,18 @@ final class StreamPublisher implements Road
      */
     public function hello(): array
     {
-        return $this->greet($this->deadline());
-    }
+        $deadline = $this->deadline();
 
-    private function deadline(): Deadline
-    {
-        return Deadline::after($this->settings->timeoutOrDefault());
-    }
-
-    /** @return array<string, mixed> */
-    private function greet(Deadline $deadline): array
-    {
         return $this->kept->run($deadline, function (Connection $open) use ($deadline): array {
             $open->write(Introduction::frame(), $deadline);
 
             return $this->answers->welcome($open, $deadline);
         });
+    }
+
+    private function deadline(): Deadline
+    {
+        return Deadline::after($this->settings->timeoutOrDefault());
     }
 
     /**
@@ -175,13 +174,30 @@ final class StreamPublisher implements Road
         }
     }
 
-    /** Data over the limit as far as it is known is only written when the sidecar says that it takes so much by now. */
-    private function checkSize(int $bytes, bool $ask, Deadline $deadline): void
+    /**
+     * Data over the limit as far as it is known is only written when the sidecar says that it takes so much by now.
+     *
+     * @return Exception|null why it could not be asked
+     */
+    private function askLimit(int $bytes, Deadline $deadline): ?Exception
     {
-        $limit = $this->answers->maxData ?? Frame::DEFAULT_MAX_DATA_BYTES;
-        if ($bytes <= $limit) {
-            return;
+        if ($bytes <= ($this->answers->maxData ?? Frame::DEFAULT_MAX_DATA_BYTES)) {
+            return null;
         }
-        Frame::checkData($bytes, $ask ? $this->greet($deadline)['max_data'] : $limit);
+        try {
+            $welcome = fn (Connection $open): array => $this->answers->welcome($open, $deadline);
+            $this->exchange($deadline, false, Introduction::frame(), $welcome);
+
+            return null;
+        } catch (ConnectionFailed | Timeout | Refused $error) {
+            $this->absence->begins($error, $deadline);
+
+            return ! $error instanceof Timeout ? $error : new Timeout(
+                "the sidecar at {$this->settings->socketPath()} did not say in time whether it takes $bytes bytes; "
+                . 'the event was not published. Is it hung or overloaded?',
+                0,
+                $error,
+            );
+        }
     }
 }
