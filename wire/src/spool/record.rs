@@ -5,27 +5,31 @@ use std::io::{self, ErrorKind, Read};
 
 use super::MAGIC;
 use crate::frame::{HEADER_LEN, MAX_BODY_LEN};
+use crate::message::Publish;
 
 /// Bytes before the frame.
 const HEAD_LEN: usize = 16;
 /// How much is read at a time.
 const CHUNK: usize = 256 * 1024;
 
-/// One record, to be written with one call. `time`: now, in microseconds since 1970-01-01 UTC.
-pub(super) fn encode(time: u64, frame: &[u8]) -> Vec<u8> {
-    let len = u32::try_from(frame.len()).unwrap_or(u32::MAX);
-    let mut record = Vec::with_capacity(HEAD_LEN + frame.len());
+/// What of a record comes before the `data` that ends its frame, with the frame's `head` marked as replayed: data of megabytes is not
+/// copied. `time`: now, in microseconds since 1970-01-01 UTC.
+pub(super) fn begin(time: u64, head: &[u8], data: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(head.len() + data.len()).unwrap_or(u32::MAX);
+    let mut record = Vec::with_capacity(HEAD_LEN + head.len());
     record.extend_from_slice(&len.to_be_bytes());
-    record.extend_from_slice(&checksum(&time.to_be_bytes(), frame).to_be_bytes());
+    record.extend_from_slice(&[0; 4]);
     record.extend_from_slice(&time.to_be_bytes());
-    record.extend_from_slice(frame);
+    record.extend_from_slice(head);
+    Publish::mark_replayed(&mut record[HEAD_LEN..]);
+    let sum = checksum([&record[8..], data]);
+    record[4..8].copy_from_slice(&sum.to_be_bytes());
     record
 }
 
-fn checksum(time: &[u8], frame: &[u8]) -> u32 {
+fn checksum<const N: usize>(parts: [&[u8]; N]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
-    hasher.update(time);
-    hasher.update(frame);
+    parts.iter().for_each(|part| hasher.update(part));
     hasher.finalize()
 }
 
@@ -97,8 +101,9 @@ impl Records {
         if !self.have(HEAD_LEN + len)? {
             return Ok(Next::Torn);
         }
-        let (time, frame) = self.buffer[self.taken + 8..self.taken + HEAD_LEN + len].split_at(8);
-        if checksum(time, frame) != sum {
+        let timed = &self.buffer[self.taken + 8..self.taken + HEAD_LEN + len];
+        let (time, frame) = timed.split_at(8);
+        if checksum([timed]) != sum {
             return Ok(Next::Damaged);
         }
         self.taken += HEAD_LEN + len;

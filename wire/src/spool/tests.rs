@@ -77,7 +77,7 @@ fn the_golden_file_is_written_and_read_byte_for_byte() {
     for (n, time, data) in events {
         let mut frame = frame(n, data);
         Publish::mark_replayed(&mut frame);
-        bytes.append(&mut record::encode(time, &frame));
+        bytes.append(&mut record::begin(time, &frame, b""));
     }
     if std::env::var_os("RUSTECHO_WRITE_GOLDEN").is_some() {
         fs::write(&path, &bytes).unwrap();
@@ -244,7 +244,7 @@ fn what_is_written_later_is_read_later() {
     let mut records = Records::new(fs::File::open(&dir.files()[0].1).unwrap());
     assert!(matches!(records.read().unwrap(), Next::Record { .. }));
     assert_eq!(records.read().unwrap(), Next::End);
-    let record = record::encode(7, &frame(2, "2"));
+    let record = record::begin(7, &frame(2, "2"), b"");
     let mut file = OpenOptions::new().append(true).open(&dir.files()[0].1).unwrap();
     file.write_all(&record[..20]).unwrap();
     assert_eq!(records.read().unwrap(), Next::Torn);

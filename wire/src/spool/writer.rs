@@ -1,14 +1,13 @@
 //! A publisher's end of the spool.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::{FileName, MAGIC, SUFFIX, SpoolSettings, record, socket_number};
 use crate::client::Deadline;
-use crate::message::Publish;
 use crate::sys;
 
 /// Sticky bit: files there belong to who made them.
@@ -172,12 +171,8 @@ impl Writer {
         deadline: Deadline,
     ) -> Result<bool, SpoolError> {
         let time = now();
-        let mut records = Vec::new();
-        for (head, data) in frames {
-            let mut frame = [head, data].concat();
-            Publish::mark_replayed(&mut frame);
-            records.append(&mut record::encode(time, &frame));
-        }
+        let records: Vec<_> = frames.map(|(head, data)| (record::begin(time, head, data), data)).collect();
+        let len = records.iter().map(|(begin, data)| (begin.len() + data.len()) as u64).sum();
         let long = self.open.as_ref().is_some_and(|open| open.len >= LONG);
         let pending = self.is_pending();
         if pending && self.is_drained_now() {
@@ -192,7 +187,7 @@ impl Writer {
             self.open = None;
             self.create(settings)?;
         }
-        let written = self.make_room(settings, records.len() as u64).and_then(|()| self.write(&records));
+        let written = self.make_room(settings, len).and_then(|()| self.write(&records, len));
         if let Some(open) = &self.open {
             let _ = open.file.unlock();
         }
@@ -269,9 +264,9 @@ impl Writer {
         Ok(())
     }
 
-    fn write(&mut self, records: &[u8]) -> Result<(), SpoolError> {
+    fn write(&mut self, records: &[(Vec<u8>, &[u8])], len: u64) -> Result<(), SpoolError> {
         let Some(open) = &mut self.open else { return Ok(()) };
-        if let Err(source) = open.file.write_all(records) {
+        if let Err(source) = write_all(&open.file, records) {
             let dir = open.dir.clone();
             // A part may have been written. What cannot be taken back is a torn end, which the next file does not have.
             if open.file.set_len(open.len).is_err() {
@@ -279,7 +274,7 @@ impl Writer {
             }
             return Err(SpoolError::Write { dir, source });
         }
-        open.len += records.len() as u64;
+        open.len += len;
         Ok(())
     }
 }
@@ -297,6 +292,23 @@ fn begin(mut file: &File, setgid: bool) -> io::Result<bool> {
     }
     file.write_all(&MAGIC)?;
     Ok(file.metadata()?.nlink() > 0)
+}
+
+/// With one system call, where the disk lets it.
+fn write_all(mut file: &File, records: &[(Vec<u8>, &[u8])]) -> io::Result<()> {
+    let mut slices: Vec<_> =
+        records.iter().flat_map(|(begin, data)| [begin.as_slice(), data]).map(IoSlice::new).collect();
+    let mut left = &mut slices[..];
+    IoSlice::advance_slices(&mut left, 0); // lets go of the empty ones at the start
+    while !left.is_empty() {
+        match file.write_vectored(left) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut left, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Bytes of all spool files in `dir`; `None` where it may not be listed.
