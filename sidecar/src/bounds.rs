@@ -109,6 +109,8 @@ bounds! {
     AuthResponse: "limits.authResponseBytes", refused_auth_answers, "`subscription_error` 0, the key in its third argument";
     /// Too many connections to the Unix socket.
     Publishers: "limits.publishers", surplus_publishers, "refused with the key (try later: it is spooled), and closed";
+    /// Too many connections of one user to the Unix socket.
+    PublishersPerUser: "limits.publishersPerUser", surplus_publishers_of_one, "the same, and the sentence names the uid";
 }
 
 impl Bound {

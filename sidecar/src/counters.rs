@@ -206,6 +206,8 @@ counters! {
     auth_unwanted => auth_questions { result = "unwanted" },
     /// Connections to the Unix socket refused because there were too many (limits.publishers).
     surplus_publishers => over_limit { limit = "limits.publishers" },
+    /// Connections to the Unix socket refused because their user had its share (limits.publishersPerUser).
+    surplus_publishers_of_one => over_limit { limit = "limits.publishersPerUser" },
     /// Requests that the admin listener refused: with a wrong key, or from another site.
     refused_admin_requests,
     /// Messages of other nodes that were taken.

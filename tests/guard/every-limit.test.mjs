@@ -116,6 +116,17 @@ async function posting(sidecar) {
   return JSON.stringify(body);
 }
 
+/** A second publisher where there may be one. */
+async function surplus(sidecar) {
+  const first = await Publisher.connect(sidecar.socket);
+  const second = await Publisher.connect(sidecar.socket);
+  const { kind, body } = await second.write(publish({ channels: ['a'], event: 'E', json: '1' })).next();
+  assert.equal(kind, KIND.refusal);
+  await second.untilClosed();
+  first.end();
+  return body.toString('latin1');
+}
+
 /**
  * Of each bound: the settings it is met with, and how. What comes back are the texts that name it, or nothing where none can. Last,
  * how often it was met at least.
@@ -176,15 +187,8 @@ const CASES = {
   'limits.authQueued': [{ authInFlight: 1, authQueued: 1 }, (sidecar) => subscribing(sidecar, ['private-a', 'private-b', 'private-c', 'private-d'])],
   'limits.authQueueMs': [{ authInFlight: 1, authQueueMs: 50 }, (sidecar) => subscribing(sidecar, ['private-a', 'private-b'])],
   'limits.authResponseBytes': [{ authResponseBytes: 10 }, (sidecar) => subscribing(sidecar, ['presence-x'], 'x'.repeat(20))],
-  'limits.publishers': [{ publishers: 1 }, async (sidecar) => {
-    const first = await Publisher.connect(sidecar.socket);
-    const second = await Publisher.connect(sidecar.socket);
-    const { kind, body } = await second.write(publish({ channels: ['a'], event: 'E', json: '1' })).next();
-    assert.equal(kind, KIND.refusal);
-    await second.untilClosed();
-    first.end();
-    return body.toString('latin1');
-  }],
+  'limits.publishers': [{ publishers: 1 }, surplus],
+  'limits.publishersPerUser': [{ publishersPerUser: 1 }, surplus],
 };
 
 async function metric(port, name) {

@@ -15,6 +15,9 @@ pub fn markdown() -> String {
             "" if *bound == Bound::Memory => {
                 "four fifths of the machine's, the container's or the service's".to_owned()
             }
+            "" if *bound == Bound::PublishersPerUser => {
+                "three quarters of what the other users leave of `limits.publishers`".to_owned()
+            }
             "" => "`10000` for public addresses".to_owned(),
             default => format!("`{default}`"),
         };

@@ -349,5 +349,10 @@ pub const KEYS: &[Key] = &[
          1 to 600000; then it is refused.").live(),
     key("limits.authResponseBytes", "LIMITS_AUTH_RESPONSE_BYTES", "1048576", "Largest answer of Laravel to an auth request, in \
          bytes.").live(),
-    key("limits.publishers", "LIMITS_PUBLISHERS", "8192", "Most connections to the Unix socket at one time.").live(),
+    key("limits.publishers", "LIMITS_PUBLISHERS", "8192", "Most connections to the Unix socket at one time. Each PHP process that \
+         publishes, a php-fpm worker or a queue worker, has one.").live(),
+    key("limits.publishersPerUser", "LIMITS_PUBLISHERS_PER_USER", "", "Most of them that the processes of one user may have, root's \
+         included, so that the others' can publish. Without it three quarters of what the other users leave: 6144 of 8192 for one \
+         that is alone, and never less than one. Where all of PHP runs as one user that is its bound, and with the number of \
+         `limits.publishers` here it can have them all.").live(),
 ];

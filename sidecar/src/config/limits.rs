@@ -99,6 +99,8 @@ pub struct Limits {
     pub auth_response: usize,
     /// `publishers`. Default 8,192: several thousand php-fpm workers.
     pub publishers: usize,
+    /// `publishersPerUser`; none is three quarters of what the others leave of them.
+    pub publishers_per_user: Option<usize>,
 }
 
 impl Default for Limits {
@@ -131,6 +133,7 @@ impl Default for Limits {
             auth_queue: Duration::from_secs(60),
             auth_response: MIB,
             publishers: 8_192,
+            publishers_per_user: None,
         }
     }
 }
@@ -145,7 +148,9 @@ pub(super) fn read(reader: &mut Reader<'_>, flavour: Flavour) -> Limits {
     let optional = |reader: &mut Reader<'_>, path: &str, largest: u64| {
         reader.setting(path).and_then(|setting| reader.as_number(&setting, 1..=largest))
     };
-    let connections_per_ip = optional(reader, "limits.connectionsPerIp", LARGEST).and_then(|n| usize::try_from(n).ok());
+    let pieces = |number: Option<u64>| number.and_then(|number| usize::try_from(number).ok());
+    let connections_per_ip = pieces(optional(reader, "limits.connectionsPerIp", LARGEST));
+    let publishers_per_user = pieces(optional(reader, "limits.publishersPerUser", LARGEST));
     let memory = optional(reader, "limits.memoryBytes", LARGEST_MEMORY);
     let handshake = reader.millis("limits.handshakeMs", MS, default.handshake);
     let connect = reader.millis("limits.connectMs", MS, default.connect);
@@ -187,6 +192,7 @@ pub(super) fn read(reader: &mut Reader<'_>, flavour: Flavour) -> Limits {
         auth_queue,
         auth_response: limit("authResponseBytes", default.auth_response),
         publishers: limit("publishers", default.publishers),
+        publishers_per_user,
     }
 }
 

@@ -1,19 +1,8 @@
 //! The Unix socket source: frames of `docs/wire-format.md`, answered in the order in which they came.
 
-use std::{
-    io,
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
-use interprocess::{
-    local_socket::traits::{StreamCommon as _, tokio::Listener as _},
-    os::unix::uds_local_socket::tokio::Stream,
-};
+use interprocess::{local_socket::traits::tokio::Listener as _, os::unix::uds_local_socket::tokio::Stream};
 use rustecho_wire::{
     DecodeError, Decoded, EventId, Header, Message, PROTOCOL_VERSION, Receipt, Refusal, RefusalCode, Welcome,
     frame::{self, HEADER_LEN},
@@ -25,13 +14,21 @@ use tokio::{
     time::{Instant, timeout},
 };
 
+mod admission;
 mod brisk;
 mod inbox;
 mod lane;
+mod turn;
 
-use self::{brisk::Brisk, inbox::Inbox, lane::Lane};
+use self::{
+    admission::{Admission, Held, Refused, turn_away},
+    brisk::Brisk,
+    inbox::Inbox,
+    lane::Lane,
+    turn::Turn,
+};
 use crate::{
-    bounds::{Bound, Refusals},
+    bounds::Refusals,
     config::{Live, UnixSocketConfig},
     counters::Counters,
     hub::Later,
@@ -49,8 +46,6 @@ pub use listener::{BindError, Replace};
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// How long the rest of a frame may take once its header is there, and how long a publisher may leave answers unread.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a publisher that is turned away may take for what it came to say; less than PHP waits (`rustecho.timeout_ms`).
-const FAREWELL: Duration = Duration::from_millis(20);
 /// Publishers that are told at one time why they are turned away; others find the connection closed.
 const FAREWELLS: usize = 64;
 /// How long frames that follow each other without a pause are answered once the sidecar stops.
@@ -61,9 +56,7 @@ const KEPT_BODY: usize = 64 * 1024;
 /// An open Unix socket; its file goes away with it.
 pub struct UnixSource {
     door: Door,
-    settings: UnixSocketConfig,
-    most: usize,
-    live: Option<Live>,
+    admission: Admission,
 }
 
 impl UnixSource {
@@ -74,7 +67,7 @@ impl UnixSource {
     /// [`BindError`].
     pub fn bind(settings: UnixSocketConfig, most: usize, replace: Replace) -> Result<Self, BindError> {
         let door = Door::open(&settings, replace)?;
-        Ok(Self { door, settings, most, live: None })
+        Ok(Self { door, admission: Admission { settings, most, live: None } })
     }
 
     /// Serves on a socket that systemd, or another parent, has opened and keeps; its path, mode and group are theirs.
@@ -88,13 +81,13 @@ impl UnixSource {
     ) -> Result<Self, BindError> {
         let door = Door::adopt(listener)?;
         let settings = UnixSocketConfig { path: door.path().to_path_buf(), ..settings };
-        Ok(Self { door, settings, most, live: None })
+        Ok(Self { door, admission: Admission { settings, most, live: None } })
     }
 
     /// Goes by what is in force when a publisher comes, as to how many there may be and whose.
     #[must_use]
     pub fn following(self, live: Live) -> Self {
-        Self { live: Some(live), ..self }
+        Self { admission: Admission { live: Some(live), ..self.admission }, ..self }
     }
 
     /// Where it listens.
@@ -111,7 +104,7 @@ impl UnixSource {
         gate: Arc<Gate>,
         stop: watch::Receiver<bool>,
     ) {
-        let open = Arc::new(AtomicUsize::new(0));
+        let held = Arc::new(Held::default());
         let farewells = Arc::new(Semaphore::new(FAREWELLS));
         let mut stopping = stop.clone();
         let mut tasks = tokio::task::JoinSet::new();
@@ -129,22 +122,19 @@ impl UnixSource {
                     continue;
                 }
             };
-            if !self.may_enter(&stream) {
-                counters.refused_peers.add();
-                continue;
-            }
-            let most = self.live.as_ref().map_or(self.most, |live| live.limits().publishers);
-            if open.load(Relaxed) >= most {
-                let sentence = refusals.over(Bound::Publishers, most, "a publisher");
-                if let Ok(place) = farewells.clone().try_acquire_owned() {
-                    tasks.spawn(async move {
-                        turn_away(stream, sentence).await;
-                        drop(place);
-                    });
+            let place = match self.admission.admit(&stream, &held, &refusals, &counters) {
+                Ok(place) => place,
+                Err(Refused::Stranger) => continue,
+                Err(Refused::Surplus(sentence)) => {
+                    if let Ok(turn) = farewells.clone().try_acquire_owned() {
+                        tasks.spawn(async move {
+                            turn_away(stream, sentence).await;
+                            drop(turn);
+                        });
+                    }
+                    continue;
                 }
-                continue;
-            }
-            open.fetch_add(1, Relaxed);
+            };
             let peer = Peer {
                 publisher: publisher.clone(),
                 counters: counters.clone(),
@@ -154,41 +144,17 @@ impl UnixSource {
                 waiting: Later::default(),
                 answers: Vec::new(),
                 lane: None,
+                turn: Turn::default(),
             };
-            let (open, stop) = (open.clone(), stop.clone());
+            let stop = stop.clone();
             tasks.spawn(async move {
                 peer.serve(stream, stop).await;
-                open.fetch_sub(1, Relaxed);
+                drop(place);
             });
         }
         drop(self.door);
         while tasks.join_next().await.is_some() {}
     }
-
-    fn may_enter(&self, stream: &Stream) -> bool {
-        let config = self.live.as_ref().map(Live::read);
-        let settings = config.as_ref().and_then(|config| config.unix_socket.as_ref()).unwrap_or(&self.settings);
-        if settings.allowed_uids.is_empty() {
-            return true;
-        }
-        let uid = stream.peer_creds().ok().and_then(|peer| peer.euid());
-        let allowed = uid.is_some_and(|uid| settings.allowed_uids.contains(&uid));
-        if !allowed {
-            tracing::warn!(uid, "a publisher was refused: its uid is not in unixSocket.allowedUids");
-        }
-        allowed
-    }
-}
-
-/// Tells a publisher that there are too many, and waits a little for it to have said what it came for: who finds the connection
-/// closed while it writes does not read the reason.
-async fn turn_away(mut stream: Stream, message: String) {
-    let refusal = Refusal { id: EventId::NIL, code: RefusalCode::Unavailable, message }.to_frame();
-    let _ = timeout(FAREWELL, async {
-        stream.write_all(&refusal).await?;
-        stream.read(&mut [0; 4096]).await
-    })
-    .await;
 }
 
 /// One connected publisher.
@@ -206,6 +172,8 @@ struct Peer {
     answers: Vec<u8>,
     /// Memory that it lends.
     lane: Option<Lane>,
+    /// What was done for it while others waited.
+    turn: Turn,
 }
 
 /// Why a connection ended early.
@@ -233,6 +201,10 @@ impl Peer {
             };
             if let Err(end) = step {
                 break Err(end);
+            }
+            // Not while it is waited for `stop` beside it: what has been read is answered.
+            if self.turn.is_over() {
+                tokio::task::yield_now().await;
             }
             // Who never pauses would not be sent away otherwise.
             if stop.has_changed().unwrap_or(true)
@@ -273,14 +245,10 @@ impl Peer {
             }
         }
         if let Decoded::Frame { kind, body, consumed } = frame::decode(inbox.bytes()).map_err(End::Bad)? {
-            let message = Message::decode(kind, body).map_err(End::Bad)?;
-            let is_lent = matches!(&message, Message::Publish(event) if event.lent.is_some());
-            self.answer(message)?;
+            let begun = std::time::Instant::now();
+            self.answer(Message::decode(kind, body).map_err(End::Bad)?)?;
+            self.turn.worked(begun);
             inbox.consume(consumed);
-            if is_lent {
-                // Little has been read, and much may have been done.
-                tokio::task::coop::consume_budget().await;
-            }
         } else {
             body.clear();
             body.shrink_to(KEPT_BODY);
@@ -289,7 +257,9 @@ impl Peer {
             let header = fill_up(stream, body, HEADER_LEN).await?;
             let header = Header::parse(header.first_chunk().ok_or(End::Gone)?).map_err(End::Bad)?;
             let whole = fill_up(stream, body, HEADER_LEN + header.len).await?;
+            let begun = std::time::Instant::now();
             self.answer(Message::decode(header.kind, &whole[HEADER_LEN..]).map_err(End::Bad)?)?;
+            self.turn.worked(begun);
         }
         if self.answers.len() > KEPT_BODY {
             self.flush(stream).await?;

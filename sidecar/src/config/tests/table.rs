@@ -109,6 +109,7 @@ fn samples() -> Vec<(&'static str, Value, &'static str)> {
         ("limits.userInfoBytes", json!(18), "18"),
         ("limits.authQueueMs", json!(19), "19"),
         ("limits.publishers", json!(20), "20"),
+        ("limits.publishersPerUser", json!(21), "21"),
     ]
 }
 

@@ -58,6 +58,10 @@ fn wrong_values_are_named() {
         (json!({"logFormat": "xml"}), "logFormat is \"xml\"; expected \"auto\", \"text\" or \"json\""),
         (json!({"edge": "node"}), "edge is \"node\"; expected \"socketioxide\" or \"lean\""),
         (json!({"limits": {"dataBytes": 0}}), "limits.dataBytes is 0; expected a whole number from 1 to"),
+        (
+            json!({"limits": {"publishersPerUser": 0}}),
+            "limits.publishersPerUser is 0; expected a whole number from 1 to",
+        ),
     ];
     for (file, want) in cases {
         let got = Setup::ours(&file).error();
