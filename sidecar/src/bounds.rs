@@ -85,6 +85,8 @@ bounds! {
     Data: "limits.dataBytes", refused_payloads, "publisher: an exception";
     /// An event of a publisher for too many channels.
     ChannelsPerEvent: "limits.channelsPerEvent", refused_channel_lists, "publisher: an exception";
+    /// A client event on a type of channel that has none.
+    WhisperTypes: "limits.whispers", refused_whisper_types, "`rustecho:error` with the key";
     /// A client event that is too large.
     Whisper: "limits.whisperBytes", refused_whisper_sizes, "`rustecho:error` with the key";
     /// Client events that come too fast.

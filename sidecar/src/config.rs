@@ -32,6 +32,7 @@ mod tls;
 mod unix_socket;
 mod unknown;
 mod visitors;
+mod whispers;
 
 pub use admin::AdminConfig;
 pub use cluster::ClusterConfig;
@@ -52,6 +53,7 @@ pub use spool::SpoolConfig;
 pub use tls::TlsConfig;
 pub use unix_socket::UnixSocketConfig;
 pub use visitors::{AuthHeaders, OriginPolicy, Visitors};
+pub use whispers::Whispers;
 
 /// Every setting, validated. [`Config::default`] is a sidecar that works without Redis.
 #[derive(Debug, Clone, PartialEq)]

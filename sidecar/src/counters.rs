@@ -182,6 +182,8 @@ counters! {
     refused_payloads => over_limit { limit = "limits.dataBytes" },
     /// Publishes refused because they were for too many channels (limits.channelsPerEvent).
     refused_channel_lists => over_limit { limit = "limits.channelsPerEvent" },
+    /// Whispers refused because there are none on channels of that type (limits.whispers).
+    refused_whisper_types => over_limit { limit = "limits.whispers" },
     /// Whispers refused because they were too large (limits.whisperBytes).
     refused_whisper_sizes => over_limit { limit = "limits.whisperBytes" },
     /// Whispers refused because they came too fast (limits.whispersPerSecond).

@@ -168,6 +168,7 @@ const CASES = {
   'limits.eventNameBytes': [{ eventNameBytes: 20 }, async (sidecar) => [await whispering(sidecar, { event: `client-${'x'.repeat(20)}`, data: 1 }), ...await publishing(sidecar, { name: 'x'.repeat(21) })]],
   'limits.dataBytes': [{ dataBytes: 20 }, async (sidecar) => [...await publishing(sidecar, { data: JSON.stringify('x'.repeat(20)) }), await posting(sidecar)], {}, 3],
   'limits.channelsPerEvent': [{ channelsPerEvent: 2 }, (sidecar) => publishing(sidecar, { channel: undefined, channels: ['a', 'b', 'c'] })],
+  'limits.whispers': [{ whispers: ['presence'] }, (sidecar) => whispering(sidecar, { event: 'client-x', data: 1 })],
   'limits.whisperBytes': [{ whisperBytes: 10 }, (sidecar) => whispering(sidecar, { event: 'client-x', data: 'x'.repeat(10) })],
   'limits.whispersPerSecond': [{ whispersPerSecond: 2 }, (sidecar) => whispering(sidecar, ...Array(30).fill({ event: 'client-x', data: 1 }))],
   'limits.presenceMembers': [{ presenceMembers: 1 }, async (sidecar) => {

@@ -329,6 +329,10 @@ pub const KEYS: &[Key] = &[
     key("limits.eventNameBytes", "LIMITS_EVENT_NAME_BYTES", "512", "Longest event name, in bytes.").live(),
     key("limits.dataBytes", "LIMITS_DATA_BYTES", "10485760", "Largest data of one event, in bytes.").live(),
     key("limits.channelsPerEvent", "LIMITS_CHANNELS_PER_EVENT", "100", "Most channels of one event.").live(),
+    key("limits.whispers", "LIMITS_WHISPERS", "[\"private\", \"presence\"]", "On which channels pages may send each other client events \
+         (whispers): a list of `private` and `presence`; `[]` or `false` is none. `private` is every guarded channel whose name does not \
+         begin with `presence-`. In the environment: commas between them. In a cluster that of the node counts to which the page is \
+         connected.").live(),
     key("limits.whisperBytes", "LIMITS_WHISPER_BYTES", "1000000", "Largest data of one client event, in bytes.").live(),
     key("limits.whispersPerSecond", "LIMITS_WHISPERS_PER_SECOND", "500", "Most client events of one socket in a second.").live(),
     key("limits.presenceMembers", "LIMITS_PRESENCE_MEMBERS", "10000", "Most sockets on one presence channel.").live(),

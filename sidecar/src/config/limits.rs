@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use super::{Flavour, reader::Reader};
+use super::{Flavour, Whispers, reader::Reader, whispers};
 
 /// No limit is ever meant to be larger, in bytes or in pieces.
 const LARGEST: u64 = 1024 * 1024 * 1024;
@@ -73,6 +73,8 @@ pub struct Limits {
     pub data: usize,
     /// `channelsPerEvent`. Default 100.
     pub channels_per_event: usize,
+    /// `whispers`: on which channels. Default all guarded ones.
+    pub whispers: Whispers,
     /// `whisperBytes`. Default 1 MB, which is also the default bound of a packet.
     pub whisper: usize,
     /// `whispersPerSecond`. Default 500: several moving pointers.
@@ -120,6 +122,7 @@ impl Default for Limits {
             event_name: 512,
             data: 10 * MIB,
             channels_per_event: 100,
+            whispers: Whispers::default(),
             whisper: 1_000_000,
             whispers_per_second: 500,
             presence_members: 10_000,
@@ -156,6 +159,7 @@ pub(super) fn read(reader: &mut Reader<'_>, flavour: Flavour) -> Limits {
     let connect = reader.millis("limits.connectMs", MS, default.connect);
     let write_timeout = reader.millis("limits.writeTimeoutMs", MS, default.write_timeout);
     let slow_clients = slow_clients(reader).unwrap_or(default.slow_clients);
+    let whispers = whispers::read(reader).unwrap_or_default();
     let auth_queue = reader.millis("limits.authQueueMs", MS, default.auth_queue);
     let header = reader.number("limits.headerBytes", SMALLEST_HEADER..=LARGEST, default.header as u64);
     let queue_in_all = reader.number("limits.queueBytes", 1..=LARGEST_MEMORY, default.queue_in_all as u64);
@@ -180,6 +184,7 @@ pub(super) fn read(reader: &mut Reader<'_>, flavour: Flavour) -> Limits {
         event_name: limit("eventNameBytes", default.event_name),
         data: limit("dataBytes", default.data),
         channels_per_event: limit("channelsPerEvent", default.channels_per_event),
+        whispers,
         whisper: limit("whisperBytes", default.whisper),
         presence_members: limit("presenceMembers", default.presence_members),
         user_info: limit("userInfoBytes", default.user_info),

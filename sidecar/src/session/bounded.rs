@@ -127,6 +127,9 @@ impl Context {
             self.counters.refused_whispers.add();
             return Ok(());
         }
+        if !limits.whispers.allow(&channel) {
+            return Err(Over::new(Bound::WhisperTypes, limits.whispers, channel.as_str()).into());
+        }
         let data = data.to_string();
         if data.len() + attachments.iter().map(Bytes::len).sum::<usize>() > largest {
             return Err(Over::new(Bound::Whisper, largest, channel.as_str()).into());

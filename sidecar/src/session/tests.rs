@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    config::Limits,
+    config::{Limits, Whispers},
     store::Memory,
     testing::{StubLaravel, StubSocket},
 };
@@ -152,6 +152,27 @@ async fn whispers_reach_only_others_on_a_guarded_channel_the_sender_is_on() {
     ask(&clients, "a", "client event", whisper("private-x", "typing")).await;
     assert!(a.texts().is_empty());
     assert_eq!(b.texts(), [r#"42["client-typing","private-x",{"n":1}]"#, r#"42["client-text","private-x",{"n":1}]"#]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whispers_are_for_the_types_of_channels_that_have_them() {
+    for (private, presence) in [(true, true), (true, false), (false, true), (false, false)] {
+        let whispers = Whispers { private, presence };
+        let clients = clients_within(Limits { whispers, ..Limits::default() });
+        let (_, b) = (connect(&clients, "a"), connect(&clients, "b"));
+        let channels = ["private-ok", "presence-x"];
+        for (id, channel) in ["a", "b"].into_iter().flat_map(|id| channels.map(|channel| (id, channel))) {
+            ask(&clients, id, "subscribe", json!({"channel": channel, "auth": {"user": id}})).await;
+        }
+        for channel in channels {
+            ask(&clients, "a", "client event", json!({"channel": channel, "event": "client-x", "data": 1})).await;
+        }
+        let texts = b.texts();
+        let heard = channels.map(|channel| texts.contains(&format!(r#"42["client-x","{channel}",1]"#)));
+        assert_eq!(heard, [private, presence]);
+        let refused = clients.context.counters.refused_whisper_types.get();
+        assert_eq!(refused, u64::from(!private) + u64::from(!presence));
+    }
 }
 
 #[tokio::test(start_paused = true)]

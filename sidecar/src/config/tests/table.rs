@@ -103,6 +103,7 @@ fn samples() -> Vec<(&'static str, Value, &'static str)> {
         ("limits.headerBytes", json!(9000), "9000"),
         ("limits.subscribesPerSecond", json!(14), "14"),
         ("limits.channelCharacters", json!("pusher"), "pusher"),
+        ("limits.whispers", json!(["presence"]), "presence"),
         ("limits.whisperBytes", json!(15), "15"),
         ("limits.whispersPerSecond", json!(16), "16"),
         ("limits.presenceMembers", json!(17), "17"),

@@ -57,6 +57,11 @@ fn wrong_values_are_named() {
         (json!({"admin": {"host": "0.0.0.0", "key": "short"}}), "admin.key is (not shown); expected 16 or more"),
         (json!({"logFormat": "xml"}), "logFormat is \"xml\"; expected \"auto\", \"text\" or \"json\""),
         (json!({"edge": "node"}), "edge is \"node\"; expected \"socketioxide\" or \"lean\""),
+        (
+            json!({"limits": {"whispers": ["private", "open"]}}),
+            "limits.whispers[1] is \"open\"; expected \"private\" or",
+        ),
+        (json!({"limits": {"whispers": 5}}), "limits.whispers is 5; expected a list"),
         (json!({"limits": {"dataBytes": 0}}), "limits.dataBytes is 0; expected a whole number from 1 to"),
         (
             json!({"limits": {"publishersPerUser": 0}}),
