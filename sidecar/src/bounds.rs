@@ -67,6 +67,8 @@ bounds! {
     Handshake: "limits.handshakeMs", slow_handshakes, "408, with the key in the body, once something was sent; a TLS handshake: closed";
     /// A Socket.IO connection whose client does not join.
     Connect: "limits.connectMs", late_connects, "websocket: closed with 1008 and the key as the reason; polling: the close packet of the next poll";
+    /// A connection that is on no channel.
+    Subscribe: "limits.subscribeMs", idle_closed, "websocket: closed with 1008 and the key as the reason; polling: the close packet of the next poll";
     /// A head of a request that is too large.
     Header: "limits.headerBytes", refused_headers, "431, with the key in the body";
     /// A packet of a client that is too large.

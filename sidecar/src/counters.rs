@@ -160,6 +160,8 @@ counters! {
     slow_handshakes => over_limit { limit = "limits.handshakeMs" },
     /// Connections closed because their client did not join in time (limits.connectMs).
     late_connects => over_limit { limit = "limits.connectMs" },
+    /// Connections closed because they were on no channel for too long (limits.subscribeMs).
+    idle_closed => over_limit { limit = "limits.subscribeMs" },
     /// Requests refused because their head was too large (limits.headerBytes).
     refused_headers => over_limit { limit = "limits.headerBytes" },
     /// Connections closed because the client sent a packet that was too large (socketio.maxHttpBufferSize).

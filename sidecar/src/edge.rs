@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use serde_json::Value;
 
 use crate::{
+    bounds::Bound,
     config::{Config, EdgeKind},
     recovery::{Claim, Heard, Trace},
 };
@@ -269,6 +270,12 @@ pub trait Socket: Send + Sync + 'static {
 
     /// Ends the connection; [`Sessions::disconnected`] follows. Harmless when it has ended already.
     fn close(&self);
+
+    /// The same for a bound that is at `limit`; where there is room for a reason, it names it.
+    fn close_over(&self, bound: Bound, limit: u64) {
+        let _ = (bound, limit);
+        self.close();
+    }
 }
 
 /// What a socket goes on with when a client has its session back.

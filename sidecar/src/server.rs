@@ -115,6 +115,7 @@ fn serve_clients(
     parts: &mut JoinSet<()>,
 ) {
     let (memory, clients, refusals) = (sidecar.memory.clone(), sidecar.clients.clone(), sidecar.refusals.clone());
+    parts.spawn(resources::idle(clients.clone(), stop.clone()));
     parts.spawn(resources::memory(memory, clients, refusals, stop.clone()));
     let app = http::App {
         config: sidecar.live.clone(),

@@ -39,6 +39,7 @@ mod asked;
 mod bounded;
 mod census;
 mod elsewhere;
+mod idle;
 mod kept;
 mod lingering;
 mod moving;

@@ -145,6 +145,16 @@ const CASES = {
     assert.equal(await (await fetch(`${url}&sid=${sid}`)).text(), '1');
     return closed;
   }, {}, 2],
+  'limits.subscribeMs': [{ subscribeMs: 300 }, async (sidecar) => {
+    const client = await Client.open(sidecar);
+    const closed = await new Promise((done) => { client.socket.on('close', (code, reason) => done(`${code} ${reason}`)); });
+    assert.match(closed, /^1008 /);
+    const url = `${sidecar.url}/socket.io/?EIO=4&transport=polling`;
+    const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1));
+    await fetch(`${url}&sid=${sid}`, { method: 'POST', body: '40' });
+    await until('the close packet', async () => (await (await fetch(`${url}&sid=${sid}`)).text()).endsWith('1'));
+    return closed;
+  }, {}, 2],
   'limits.headerBytes': [{ headerBytes: 8_192 }, async (sidecar) => [
     await raw(sidecar, `GET / HTTP/1.1\r\nHost: x\r\nX-Large: ${'x'.repeat(20_000)}\r\n\r\n`),
     // Much more than is read of it, and on a connection that was served before.

@@ -10,6 +10,7 @@ const LARGEST: u64 = 1024 * 1024 * 1024;
 const LARGEST_MEMORY: u64 = 1 << 50;
 /// What hyper needs to read a request at all.
 const SMALLEST_HEADER: u64 = 8192;
+const DAY_MS: u64 = 86_400_000;
 const MS: RangeInclusive<u64> = 1..=600_000;
 
 /// Which characters a channel name may have.
@@ -57,6 +58,8 @@ pub struct Limits {
     pub handshake: Duration,
     /// `connectMs`: from a handshake of Engine.IO 4 to the CONNECT. Default 45 s, Socket.IO's own.
     pub connect: Duration,
+    /// `subscribeMs`: how long a connection may be on no channel; none is for ever, the default.
+    pub subscribe: Option<Duration>,
     /// `headerBytes`. Default 64 KiB.
     pub header: usize,
     /// `subscriptionsPerSocket`. Default 1,000.
@@ -114,6 +117,7 @@ impl Default for Limits {
             memory: None,
             handshake: Duration::from_secs(15),
             connect: Duration::from_secs(45),
+            subscribe: None,
             header: 64 * 1024,
             subscriptions_per_socket: 1_000,
             subscribes_per_second: 1_000,
@@ -157,6 +161,7 @@ pub(super) fn read(reader: &mut Reader<'_>, flavour: Flavour) -> Limits {
     let memory = optional(reader, "limits.memoryBytes", LARGEST_MEMORY);
     let handshake = reader.millis("limits.handshakeMs", MS, default.handshake);
     let connect = reader.millis("limits.connectMs", MS, default.connect);
+    let subscribe = reader.millis("limits.subscribeMs", 0..=DAY_MS, Duration::ZERO);
     let write_timeout = reader.millis("limits.writeTimeoutMs", MS, default.write_timeout);
     let slow_clients = slow_clients(reader).unwrap_or(default.slow_clients);
     let whispers = whispers::read(reader).unwrap_or_default();
@@ -177,6 +182,7 @@ pub(super) fn read(reader: &mut Reader<'_>, flavour: Flavour) -> Limits {
         memory,
         handshake,
         connect,
+        subscribe: Some(subscribe).filter(|longest| !longest.is_zero()),
         header: usize::try_from(header).unwrap_or(default.header),
         subscriptions_per_socket: limit("subscriptionsPerSocket", default.subscriptions_per_socket),
         channel_name: limit("channelNameBytes", default.channel_name),

@@ -67,7 +67,6 @@ use self::{
 use super::{DisconnectReason, Generation, Handshake, Sessions};
 use crate::{
     admission::Place,
-    bounds::Bound,
     config::{Limits, SocketIoConfig},
     recovery::Heard,
     server::PeerAddress,
@@ -303,11 +302,6 @@ impl Edge {
     /// How long a client of generation 4 may take for its CONNECT.
     fn connect(&self) -> Duration {
         Duration::from_millis(self.connect.load(Ordering::Relaxed))
-    }
-
-    /// The sentence for who does not send it.
-    fn too_late(&self) -> String {
-        format!("over {} ({})", Bound::Connect.key(), self.connect().as_millis())
     }
 
     /// Makes a connection known, and its socket, where that does not wait for a CONNECT.

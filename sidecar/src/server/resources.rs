@@ -1,4 +1,4 @@
-//! What the machine has: memory, looked at once a second, and file descriptors.
+//! What the machine has: memory, looked at once a second, and file descriptors; and who holds some of it for nothing.
 
 use std::{sync::Arc, time::Duration};
 
@@ -32,6 +32,16 @@ pub(super) async fn memory(
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = super::stopped(&mut stop) => return,
+        }
+    }
+}
+
+/// Closes, until `stop` changes, the sockets that are on no channel for too long.
+pub(super) async fn idle(clients: Arc<Clients>, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(clients.close_idle()) => {}
             () = super::stopped(&mut stop) => return,
         }
     }

@@ -269,7 +269,7 @@ impl Clients {
         tracing::debug!(socket = %session.id, channels = state.channels.len(), "recovered");
         self.kept.count.fetch_sub(1, Relaxed);
         state.link = Link::Live(socket.clone());
-        state.heard = false;
+        (state.heard, state.idle) = (false, None);
         self.sessions.write().insert(socket.id().clone(), session.clone());
         for channel in refused {
             context.counters.recovery_auth_too_old.add();

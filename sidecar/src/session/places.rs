@@ -142,6 +142,7 @@ impl Context {
         if state.channels.is_empty() {
             state.channels.reserve_exact(1); // most have one, and a map would begin with room for three
         }
+        state.idle = None;
         let stay = state.channels.entry(self.hub.name_of(channel)).or_insert(fresh);
         (stay.consent, stay.unconfirmed) = (consent, false);
         self.dev.joined(&session.id, channel);

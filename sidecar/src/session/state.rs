@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::bounded::Rates;
 use crate::{
@@ -27,6 +28,8 @@ pub(super) struct State {
     pub(super) heard: bool,
     /// In the order of subscribing, which is the order of leaving them.
     pub(super) channels: IndexMap<ChannelName, Stay>,
+    /// Since when it has none, as far as it was looked (`limits.subscribeMs`).
+    pub(super) idle: Option<Instant>,
     /// Auth requests that are not answered yet.
     pub(super) pending: usize,
     pub(super) rates: Rates,
@@ -120,6 +123,7 @@ impl State {
             link,
             heard: false,
             channels: IndexMap::new(),
+            idle: None,
             pending: 0,
             rates: Rates::default(),
             owed: None,

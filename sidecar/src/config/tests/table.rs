@@ -100,6 +100,7 @@ fn samples() -> Vec<(&'static str, Value, &'static str)> {
         ("limits.memoryBytes", json!(12), "12"),
         ("limits.handshakeMs", json!(13), "13"),
         ("limits.connectMs", json!(14), "14"),
+        ("limits.subscribeMs", json!(15), "15"),
         ("limits.headerBytes", json!(9000), "9000"),
         ("limits.subscribesPerSecond", json!(14), "14"),
         ("limits.channelCharacters", json!("pusher"), "pusher"),

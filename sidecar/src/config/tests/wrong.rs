@@ -62,6 +62,10 @@ fn wrong_values_are_named() {
             "limits.whispers[1] is \"open\"; expected \"private\" or",
         ),
         (json!({"limits": {"whispers": 5}}), "limits.whispers is 5; expected a list"),
+        (
+            json!({"limits": {"subscribeMs": -1}}),
+            "limits.subscribeMs is -1; expected a whole number from 0 to 86400000",
+        ),
         (json!({"limits": {"dataBytes": 0}}), "limits.dataBytes is 0; expected a whole number from 1 to"),
         (
             json!({"limits": {"publishersPerUser": 0}}),

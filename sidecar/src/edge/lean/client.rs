@@ -7,6 +7,7 @@ use std::sync::{
 
 use super::conn::{Conn, LastWord};
 use crate::{
+    bounds::Bound,
     edge::{DisconnectReason, EmitError, Handshake, Packet, Run, Socket, SocketId, Transport},
     recovery::{Heard, Trace},
 };
@@ -89,6 +90,12 @@ impl Socket for Client {
     fn close(&self) {
         if !self.left.load(Ordering::Relaxed) {
             self.conn.end(DisconnectReason::ServerClose, LastWord::Orderly);
+        }
+    }
+
+    fn close_over(&self, bound: Bound, limit: u64) {
+        if !self.left.load(Ordering::Relaxed) {
+            self.conn.end(DisconnectReason::ServerClose, LastWord::Over(bound, limit));
         }
     }
 }

@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     admission::Place,
+    bounds::Bound,
     edge::{
         DisconnectReason, Generation, Handshake, Packet, Received, Socket as _, SocketId, Transport, packet::quote,
     },
@@ -101,8 +102,8 @@ pub(super) enum LastWord {
     Close(Option<u16>),
     /// The same, with the bound that a message was over.
     TooBig,
-    /// The same, with the bound on the time to join; when no poll waits, the next one gets the close packet.
-    TooLate,
+    /// The same, with a bound on a time and where it is; when no poll waits, the next one gets the close packet.
+    Over(Bound, u64),
     /// The same without a code; when no poll waits, or what waited has to go first, the next one gets the close packet.
     Orderly,
     /// It takes too little: what waits is thrown away for a sentence that names the bound, and a close frame or packet. There is a
@@ -195,7 +196,7 @@ impl Conn {
                 poll.wake();
             }
             (Carrier::Polling(poll), _) => {
-                awaited = matches!(word, LastWord::Orderly | LastWord::TooLate) && !(poll.waiting && poll.is_empty());
+                awaited = matches!(word, LastWord::Orderly | LastWord::Over(..)) && !(poll.waiting && poll.is_empty());
                 poll.wake();
             }
             (Carrier::Websocket(outbox), LastWord::Nothing) => outbox.abandon(),
@@ -215,12 +216,12 @@ impl Conn {
             }
             (
                 Carrier::Websocket(outbox),
-                LastWord::Close(_) | LastWord::TooBig | LastWord::TooLate | LastWord::Orderly,
+                LastWord::Close(_) | LastWord::TooBig | LastWord::Over(..) | LastWord::Orderly,
             ) => {
                 let (code, why) = match word {
                     LastWord::Close(code) => (code, String::new()),
                     LastWord::TooBig => (Some(Violation::TooBig as u16), self.edge.too_big()),
-                    LastWord::TooLate => (Some(POLICY), self.edge.too_late()),
+                    LastWord::Over(bound, limit) => (Some(POLICY), format!("over {} ({limit})", bound.key())),
                     _ => (None, String::new()),
                 };
                 let code = code.map(u16::to_be_bytes);

@@ -111,7 +111,7 @@ impl Conn {
             Some(
                 LastWord::Close(_)
                 | LastWord::TooBig
-                | LastWord::TooLate
+                | LastWord::Over(..)
                 | LastWord::Orderly
                 | LastWord::Slow
                 | LastWord::Nothing,

@@ -11,7 +11,10 @@ use super::{
     conn::{Carrier, Conn, LastWord},
     engine::{self, Outgoing},
 };
-use crate::edge::{DisconnectReason, Generation};
+use crate::{
+    bounds::Bound,
+    edge::{DisconnectReason, Generation},
+};
 
 /// The pause between two walks is a part of the shortest time that is watched, within these bounds.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
@@ -96,8 +99,9 @@ impl Conn {
                 self.edge.table.remove(&self.sid);
             }
             Due::NeverConnected => {
-                self.edge.sessions.never_joined(self.edge.connect(), self.handshake.peer);
-                self.end(DisconnectReason::TransportClose, LastWord::TooLate);
+                let longest = self.edge.connect();
+                self.edge.sessions.never_joined(longest, self.handshake.peer);
+                self.end(DisconnectReason::TransportClose, LastWord::Over(Bound::Connect, millis(longest)));
             }
         }
     }
