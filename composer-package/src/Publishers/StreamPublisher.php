@@ -73,7 +73,7 @@ final class StreamPublisher implements Road
         $trace ??= '';
         $frame = Frame::publish($id, $channels, $event, $json, $socketId ?? '', $answered, $time, $trace, spoolable: $spoolable);
         do {
-            $away = $this->absence->reason() ?? $this->askLimit(strlen($json), $deadline);
+            $away = $this->absence->reason(fn () => $this->ask($deadline)) ?? $this->askLimit(strlen($json), $deadline);
             Frame::checkData(strlen($json), $this->answers->maxData ?? Frame::MAX_BODY_BYTES);
             $spooled = $away === null ? null : $this->absence->waitBehind($id, $frame, $away, $deadline);
             if ($spooled !== null) {
@@ -184,6 +184,19 @@ final class StreamPublisher implements Road
         if ($bytes <= ($this->answers->maxData ?? Frame::DEFAULT_MAX_DATA_BYTES)) {
             return null;
         }
+        $error = $this->ask($deadline);
+
+        return ! $error instanceof Timeout ? $error : new Timeout(
+            "the sidecar at {$this->settings->socketPath()} did not say in time whether it takes $bytes bytes; "
+            . 'the event was not published. Is it hung or overloaded?',
+            0,
+            $error,
+        );
+    }
+
+    /** Asks the sidecar what it takes; why it could not be asked, if so. */
+    private function ask(Deadline $deadline): ?Exception
+    {
         try {
             $welcome = fn (Connection $open): array => $this->answers->welcome($open, $deadline);
             $this->exchange($deadline, false, Introduction::frame(), $welcome);
@@ -192,12 +205,7 @@ final class StreamPublisher implements Road
         } catch (ConnectionFailed | Timeout | Refused $error) {
             $this->absence->begins($error, $deadline);
 
-            return ! $error instanceof Timeout ? $error : new Timeout(
-                "the sidecar at {$this->settings->socketPath()} did not say in time whether it takes $bytes bytes; "
-                . 'the event was not published. Is it hung or overloaded?',
-                0,
-                $error,
-            );
+            return $error;
         }
     }
 }

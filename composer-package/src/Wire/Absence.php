@@ -42,11 +42,19 @@ final class Absence
     public function isOver(): void
     {
         $this->breaker->succeeded();
+        $this->spool?->answered(true);
     }
 
-    /** Why the sidecar is not to be asked now, if so. */
-    public function reason(): ?ConnectionFailed
+    /**
+     * Why the sidecar is not to be asked now, if so.
+     *
+     * @param callable(): mixed $ask whether a sidecar is there
+     */
+    public function reason(callable $ask): ?ConnectionFailed
     {
+        if ($this->pending->isEmpty() && $this->spool?->isPending() && $this->breaker->resting() === 0 && $this->spool->shallLook()) {
+            $ask();
+        }
         $left = $this->breaker->resting();
         if ($left > 0) {
             $reason = $this->breaker->reason();
@@ -64,8 +72,11 @@ final class Absence
     /** The sidecar could not be had: deferred events go where the one at hand will go. Whether that is the spool. */
     public function begins(Exception $error, Deadline $deadline): bool
     {
-        if (self::is($error)) {
+        if ($error instanceof Refused) {
+            $this->breaker->succeeded(); // it has answered, and only this connection is not for now
+        } elseif (self::is($error)) {
             $this->breaker->failed($this->settings->breakerOrDefault(), ! $error instanceof Timeout, $error->getMessage());
+            $this->spool?->answered(false);
         }
         if ($this->pending->isEmpty()) {
             return false;

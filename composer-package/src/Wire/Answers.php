@@ -33,10 +33,17 @@ final class Answers
         }
     }
 
-    /** @return array<string, mixed> what the sidecar says of itself, whatever it speaks */
+    /**
+     * @return array<string, mixed> what the sidecar says of itself, whatever it speaks
+     *
+     * @throws Refused it does not take this connection
+     */
     public function welcome(Connection $open, Deadline $deadline): array
     {
         while (($message = $open->read($deadline))['kind'] !== Frame::WELCOME) {
+            if ($message['kind'] === Frame::REFUSAL && $message['id'] === Frame::NO_ID) {
+                throw new Refused("the sidecar refused the connection: {$message['message']}", $message['code']);
+            }
             $this->note($message);
         }
         $this->maxData = $message['max_data'];

@@ -16,11 +16,13 @@ final class Spool
     private const LONG_FILE = 1_048_576; // a file that has so many bytes gets no more
     private const TRIES = 8; // files that are begun in vain
     private const UNDRAINED_NS = 30_000_000_000;
+    private const LOOK_EVERY_NS = 10_000_000_000;
 
     /** @var resource|null */
     private $file = null;
     private int $length = 0;
-    private int $since = 0;
+    private int $looked = 0; // when it was last looked whether a sidecar is there; first since when events wait
+    private int $there = 0; // since when one is known to be; 0: none is
     private int $pid = 0;
     private string $publisher = '';
     private int $number = 0;
@@ -56,16 +58,39 @@ final class Spool
             $this->earlier = array_values(array_filter($this->earlier, 'file_exists'));
         }
         if ($this->file !== null && (fstat($this->file)['nlink'] ?? 0) === 0) {
-            [$this->file, $this->oldest] = [null, $this->number];
-            $this->pace->begin();
+            $this->file = null;
+            $this->beginAnew();
         }
-        $waits = $this->file !== null || $this->earlier !== [];
-        if ($waits && hrtime(true) - max($this->since, $this->pace->seen()) > self::UNDRAINED_NS) {
-            // Nobody drains it. Order is worth less than arriving.
+        $waits = $this->isOpen();
+        if ($waits && $this->there !== 0 && hrtime(true) - max($this->there, $this->pace->seen()) > self::UNDRAINED_NS) {
+            // The sidecar that is there does not drain it. Order is worth less than arriving.
             [$this->file, $this->earlier, $waits] = [null, [], false];
         }
 
         return $waits;
+    }
+
+    /** Whether to ask if a sidecar is there: while events wait the socket is left alone, and nobody would know. */
+    public function shallLook(): bool
+    {
+        $due = $this->isOpen() && $this->there === 0 && hrtime(true) - $this->looked >= self::LOOK_EVERY_NS;
+        if ($due) {
+            $this->looked = hrtime(true);
+        }
+
+        return $due;
+    }
+
+    /** A sidecar has answered, or none has. */
+    public function answered(bool $isThere): void
+    {
+        $this->there = $isThere ? ($this->there ?: hrtime(true)) : 0;
+    }
+
+    private function beginAnew(): void
+    {
+        [$this->oldest, $this->looked, $this->there] = [$this->number, hrtime(true), 0];
+        $this->pace->begin();
     }
 
     /** Whether it was so when it was last looked. */
@@ -92,6 +117,9 @@ final class Spool
         if ($this->file === null || $this->length >= self::LONG_FILE || ! $this->lock($deadline)) {
             if ($behind && ! $this->isPending()) {
                 return false;
+            }
+            if (! $this->isOpen()) {
+                $this->looked = hrtime(true);
             }
             $this->create();
         }
@@ -150,7 +178,7 @@ final class Spool
         for ($try = 0; $try < self::TRIES; $try++) {
             $file = $this->begin(($mode & 02000) !== 0);
             if ($file !== null) {
-                [$this->file, $this->length, $this->since, $this->allowance] = [$file, strlen(self::MAGIC), hrtime(true), 0];
+                [$this->file, $this->length, $this->allowance] = [$file, strlen(self::MAGIC), 0];
 
                 return;
             }
@@ -222,15 +250,14 @@ final class Spool
         if ($this->pid === getmypid()) {
             return;
         }
-        [$this->pid, $this->file, $this->number, $this->since] = [(int) getmypid(), null, 0, hrtime(true)];
+        [$this->pid, $this->file, $this->number] = [(int) getmypid(), null, 0];
         $this->publisher = bin2hex(random_bytes(8));
         $this->earlier = PHP_SAPI === 'cli' ? [] : $this->files("-$this->pid-*");
         foreach ($this->earlier as $file) {
             $parts = explode('-', basename($file, '.spool'));
             [$this->publisher, $this->number] = [$parts[2], max($this->number, (int) $parts[3] + 1)];
         }
-        $this->oldest = $this->number;
-        $this->pace->begin();
+        $this->beginAnew();
     }
 
     /** @return list<string> */

@@ -8,8 +8,8 @@ use crate::message::{Publish, Receipt};
 use crate::spool::SpoolSettings;
 use crate::{limits, sys, utf8};
 
-/// After so long a spool that nobody drains no longer holds events back from a sidecar that may be there: the two ends
-/// disagree about the directory, and order is worth less than arriving.
+/// A spool that a sidecar has not begun to drain, though it has been there for so long, no longer holds events back from it: the two
+/// ends disagree about the directory, and order is worth less than arriving.
 const UNDRAINED: Duration = Duration::from_secs(30);
 
 impl Client {
@@ -89,7 +89,7 @@ impl Client {
         // Whether the data is JSON is for the sidecar to say: looking twice would cost more than the whole call.
         self.check(&event)?;
         let head = event.encode_head().map_err(|source| self.garbled(source))?;
-        let may = match self.may_ask(rules) {
+        let may = match self.may_ask(rules, deadline) {
             Ok(()) if self.needs_limit(&event) => self.learn_limit(&event, rules, deadline),
             other => other,
         };
@@ -133,9 +133,12 @@ impl Client {
     }
 
     /// Whether the sidecar is to be asked now: it is not left alone, and nothing waits in the spool that has to go first.
-    fn may_ask(&mut self, rules: &Rules<'_>) -> Result<(), ClientError> {
+    fn may_ask(&mut self, rules: &Rules<'_>, deadline: Deadline) -> Result<(), ClientError> {
         let behind = matches!(rules.on_failure, OnFailure::Spool(_)) && self.spool.is_pending();
-        let waits = behind && self.spool.waited().is_some_and(|waited| waited < UNDRAINED);
+        if behind && self.pending.is_empty() && self.spool.shall_look() && self.breaker.begin().is_none() {
+            let _ = self.ask(&Job::bare(Wants::Welcome), rules, deadline);
+        }
+        let waits = behind && self.spool.waited().is_none_or(|waited| waited < UNDRAINED);
         let resting = match () {
             () if rules.breaker.is_zero() => None,
             () if waits => self.breaker.resting(),
@@ -206,6 +209,7 @@ impl Client {
         if self.breaker.is_open() {
             self.breaker.succeeded();
         }
+        self.spool.is_there();
         if self.spool.waited().is_some_and(|waited| waited >= UNDRAINED) && self.spool.is_pending() {
             self.spool.let_go();
             let error = "the sidecar answers but has not drained the spool: compare rustecho.spool with its spool.path";
@@ -216,9 +220,17 @@ impl Client {
     /// The sidecar could not be had: deferred events, which come before the one at hand, go where it will go.
     fn failed(&mut self, error: &ClientError, rules: &Rules<'_>, deadline: Deadline) {
         if error.is_absence() {
-            let at_once = matches!(error, ClientError::Connect { .. });
-            self.breaker.failed(rules.breaker, at_once, error.to_string());
             self.last_error = Some(error.to_string());
+        }
+        match error {
+            // It has answered, and only this connection is not for now: no reason for others to leave it alone.
+            ClientError::Refused { .. } => self.breaker.succeeded(),
+            _ if error.is_absence() => {
+                let at_once = matches!(error, ClientError::Connect { .. });
+                self.breaker.failed(rules.breaker, at_once, error.to_string());
+                self.spool.is_away();
+            }
+            _ => {}
         }
         if self.pending.is_empty() || self.conn.is_some() {
             return; // answers may still come

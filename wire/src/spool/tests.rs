@@ -158,6 +158,8 @@ fn who_spools_behind_a_sidecar_that_drains_is_slowed_down_until_it_has_caught_up
     fs::remove_file(&files[0].1).unwrap();
     let slow = PACE * ((1 << 9) - 1) + SLOWEST; // doubled nine times, then bounded
     assert!(ten(&mut writer) >= slow, "{slow:?} at least");
+    assert_eq!(writer.waited(), None, "nobody has answered");
+    writer.is_there();
     assert!(writer.waited().unwrap() < DRAINS);
     fs::remove_file(&files[1].1).unwrap();
     assert!(!writer.is_pending() && !writer.is_drained_now());

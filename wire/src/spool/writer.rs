@@ -27,6 +27,8 @@ const TRIES: u32 = 8;
 /// wait for receipts: or the sidecar could never catch up with it.
 pub(super) const PACE: Duration = Duration::from_micros(20);
 pub(super) const SLOWEST: Duration = Duration::from_millis(10);
+/// How often it is looked whether a sidecar is there for which events wait.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// A sidecar that has drained nothing for so long is taken for gone.
 pub(super) const DRAINS: Duration = Duration::from_secs(10);
 
@@ -75,7 +77,6 @@ struct Open {
     dir: PathBuf,
     file: File,
     len: u64,
-    since: Instant,
 }
 
 /// One publisher's files, one after the other.
@@ -88,6 +89,10 @@ pub struct Writer {
     open: Option<Open>,
     /// The number of the oldest file that may not have been drained.
     oldest: u32,
+    /// Since when events wait; when it was last looked whether a sidecar is there, and since when one is known to be.
+    since: Option<Instant>,
+    looked: Option<Instant>,
+    there: Option<Instant>,
     /// When a sidecar was last seen draining, and how long the next event waits for it.
     drains: Option<Instant>,
     pace: Duration,
@@ -99,9 +104,20 @@ impl Writer {
     /// Nothing is opened before there is something to spool.
     #[must_use]
     pub fn new(socket: &Path) -> Self {
-        let (publisher, pid, number, oldest) = Default::default();
-        let (socket, pace) = (socket_number(socket), PACE);
-        Self { socket, publisher, pid, number, open: None, oldest, drains: None, pace, allowance: 0 }
+        Self {
+            socket: socket_number(socket),
+            publisher: 0,
+            pid: 0,
+            number: 0,
+            open: None,
+            oldest: 0,
+            since: None,
+            looked: None,
+            there: None,
+            drains: None,
+            pace: PACE,
+            allowance: 0,
+        }
     }
 
     /// Whether events of this process wait in the spool: what comes next has to wait behind them.
@@ -112,9 +128,36 @@ impl Writer {
         let drained = |open: &Open| open.file.metadata().map_or(true, |file| file.nlink() == 0);
         if self.open.as_ref().is_some_and(drained) {
             self.open = None;
-            (self.oldest, self.drains, self.pace) = (self.number, None, PACE);
+            self.begin_anew();
         }
         self.open.is_some()
+    }
+
+    /// There is nothing that waits.
+    fn begin_anew(&mut self) {
+        (self.oldest, self.pace) = (self.number, PACE);
+        (self.since, self.looked, self.there, self.drains) = (None, None, None, None);
+    }
+
+    /// Whether to ask if a sidecar is there: while events wait the socket is left alone, and nobody would know.
+    pub(crate) fn shall_look(&mut self) -> bool {
+        let due = self.there.is_none() && self.looked.max(self.since).is_some_and(|last| last.elapsed() >= LOOK_EVERY);
+        if due {
+            self.looked = Some(Instant::now());
+        }
+        due
+    }
+
+    /// A sidecar has answered.
+    pub(crate) fn is_there(&mut self) {
+        if self.open.is_some() && self.there.is_none() {
+            self.there = Some(Instant::now());
+        }
+    }
+
+    /// None has, or it is there no more.
+    pub(crate) fn is_away(&mut self) {
+        self.there = None;
     }
 
     /// Whether a sidecar is draining what this process spools: one after the other of its files goes.
@@ -147,15 +190,16 @@ impl Writer {
         self.open.is_some()
     }
 
-    /// For how long the open file has waited without a sign of a sidecar that drains.
+    /// For how long events have waited while a sidecar was there, without a sign that it drains.
     pub(crate) fn waited(&self) -> Option<Duration> {
-        let since = self.open.as_ref()?.since;
-        Some(self.drains.map_or(since, |seen| seen.max(since)).elapsed())
+        self.open.as_ref()?;
+        Some(self.there.map(|there| self.drains.map_or(there, |seen| seen.max(there)))?.elapsed())
     }
 
     /// Lets go of the open file: what comes next no longer waits for it.
     pub(crate) fn let_go(&mut self) {
         self.open = None;
+        self.begin_anew();
     }
 
     /// Appends publish frames, which get the flag `replayed`: all of them, or none. `false`: none, because what they were to come
@@ -224,7 +268,7 @@ impl Writer {
         let pid = sys::process();
         if self.pid != pid {
             (self.pid, self.number, self.publisher) = (pid, 0, u64::from_be_bytes(sys::random_bytes()));
-            (self.oldest, self.drains, self.pace) = (0, None, PACE);
+            self.begin_anew();
         }
         let setgid = about.mode() & SETGID != 0;
         // A sidecar that looks between the two calls takes an empty file for one that is done with: then the next one.
@@ -236,7 +280,8 @@ impl Writer {
             self.number += 1;
             match begin(&file, setgid) {
                 Ok(true) => {
-                    self.open = Some(Open { dir, file, len: MAGIC.len() as u64, since: Instant::now() });
+                    self.open = Some(Open { dir, file, len: MAGIC.len() as u64 });
+                    self.since.get_or_insert_with(Instant::now);
                     self.allowance = 0;
                     return Ok(());
                 }
