@@ -234,11 +234,16 @@ impl Publisher {
     /// Waits until a receipt may be given for these events: they have been written, and other nodes can hear of them whatever
     /// becomes of this one.
     pub async fn told(&self, later: &mut Later) {
+        self.told_others(later).await;
+        self.settle(later);
+    }
+
+    /// The half of [`Publisher::told`] that waits: other nodes can hear of them.
+    pub async fn told_others(&self, later: &mut Later) {
         let seq = std::mem::take(&mut later.told);
         if let Some(cluster) = self.cluster.as_ref().filter(|_| seq > 0) {
             cluster.told(seq).await;
         }
-        self.settle(later);
     }
 
     /// Tells whoever watches what became of an event.

@@ -45,7 +45,7 @@ const numbers = (got, road) => got.filter(({ writer }) => writer === road).map((
 describe('a spool that lasts', { ...needs('sidecar', 'extension', 'laravel', 'php'), concurrency: true }, () => {
   test('is drained in order before anything else when the sidecar was away for longer than half a minute', async (t) => {
     const { folder, sidecar, got, publish, stop } = await world(t);
-    const done = Promise.all(ROADS.map((road) => publish(road, 1)));
+    const done = Promise.all(ROADS.map((road) => publish(road, 10)));
     await until('events', () => ROADS.every((road) => numbers(got, road).length > 10));
     await sidecar.stop('SIGKILL');
     await pause(AWAY_MS);

@@ -18,7 +18,7 @@ $settings = Settings::from(['socket' => $socket, 'spool' => $spool, 'on_failure'
 $publisher = $road === 'php' ? new StreamPublisher($settings, new Psr\Log\NullLogger()) : new ExtensionPublisher($settings);
 $spooled = 0;
 for ($number = 1; ! file_exists($stop); $number++) {
-    $json = json_encode(['writer' => $name, 'number' => $number]);
+    $json = json_encode(["writer" => $name, "number" => $number, "padding" => str_repeat("x", 150)]);
     $spooled += $publisher->publish(['orders'], 'Shipped', $json, null)->spooled ? 1 : 0;
     usleep(1000 * (int) $pause);
 }

@@ -14,7 +14,8 @@
 //! number, and a number that counts its files up; a publisher's later file is drained after its earlier one.
 //!
 //! **Who may touch it when.** Appending takes `flock` on the file, looks whether it still has a name, writes one record with
-//! one call, and lets go. The sidecar reads as far as it can, takes the lock for the rest, removes the name, and lets go. So a
+//! one call, and lets go. The sidecar reads as far as it can, takes the lock for the rest, again and again
+//! for some milliseconds where a publisher spools faster, removes the name, and lets go. So a
 //! publisher that finds its file nameless knows that all it spooled has been emitted: only then does it publish directly
 //! again, and its events keep their order. A process killed at any point leaves at worst one torn record at the end.
 

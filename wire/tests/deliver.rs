@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustecho_wire::client::{Ack, BreakerState, Client, Delivery, OnFailure, Rules};
 use rustecho_wire::spool::{Next, Records, SpoolSettings};
-use rustecho_wire::{ClientError, Publish, Refusal, RefusalCode};
+use rustecho_wire::{ClientError, EventId, Publish, Refusal, RefusalCode};
 use support::{Sidecar, Socket, event};
 
 /// How long a call may go on after its deadline: the scheduler's share on a busy machine, not the client's.
@@ -149,6 +149,24 @@ fn a_sidecar_that_says_later_is_taken_at_its_word() {
     assert!(!client.status().connected);
     let error = client.deliver(&event("2"), &rules(Ack::Receipt, None)).unwrap_err();
     assert!(error.to_string().contains("just started"), "{error}");
+}
+
+#[test]
+fn one_connection_that_is_turned_away_is_no_reason_to_leave_the_sidecar_alone() {
+    let sidecar = Sidecar::start(|mut peer, connection| {
+        if connection == 0 {
+            let message = "over limits.publishers (1)".into();
+            peer.send(&Refusal { id: EventId::NIL, code: RefusalCode::Unavailable, message }.to_frame());
+            peer.until_closed();
+        } else {
+            peer.serve();
+        }
+    });
+    let mut client = client(&sidecar.socket, 5000);
+    let error = client.deliver(&event("1"), &rules(Ack::Receipt, None)).unwrap_err();
+    assert!(error.to_string().contains("limits.publishers"), "{error}");
+    assert_eq!(client.status().breaker, BreakerState::Closed);
+    assert!(matches!(client.deliver(&event("2"), &rules(Ack::Receipt, None)).unwrap(), Delivery::Accepted(_)));
 }
 
 #[test]

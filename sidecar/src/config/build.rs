@@ -74,7 +74,7 @@ pub(super) fn build(reader: &mut Reader<'_>, around: &Surroundings<'_>) -> Confi
             PRESENCE_GRACE_MS,
             if is_ours { default.presence_grace } else { Duration::ZERO },
         ),
-        limits: limits::read(reader, around.flavour),
+        limits: limits::read(reader, around.flavour, edge),
         coalesce: reader.millis("coalesceMs", COALESCE_MS, default.coalesce),
         grace: reader.millis("graceMs", GRACE_MS, default.grace),
     }

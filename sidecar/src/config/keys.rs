@@ -318,7 +318,7 @@ pub const KEYS: &[Key] = &[
     key("limits.connectMs", "LIMITS_CONNECT_MS", "45000", "Longest time from opening a Socket.IO connection to the packet with which \
          its client joins (CONNECT), in milliseconds, 1 to 600000. Clients of Socket.IO 2 join at once.").live(),
     key("limits.subscribeMs", "LIMITS_SUBSCRIBE_MS", "0", "A connection that is on no channel, and has been on none for so long, is closed, \
-         in milliseconds, 0 to 86400000; it may take an eighth longer, or a second. `0` never closes one: a page may open its socket \
+         in milliseconds, 0 to 86400000; it may take an eighth longer, or two seconds. `0` never closes one: a page may open its socket \
          long before it subscribes, and socket.io-client comes back at once. For where strangers hold sockets open: minutes, and more than \
          any page of yours needs.").live(),
     key("limits.headerBytes", "LIMITS_HEADER_BYTES", "65536", "Largest head of a request, in bytes, 8192 to 1073741824; more is \

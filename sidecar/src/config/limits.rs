@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use super::{Flavour, Whispers, reader::Reader, whispers};
+use super::{EdgeKind, Flavour, Whispers, reader::Reader, whispers};
 
 /// No limit is ever meant to be larger, in bytes or in pieces.
 const LARGEST: u64 = 1024 * 1024 * 1024;
@@ -145,7 +145,7 @@ impl Default for Limits {
     }
 }
 
-pub(super) fn read(reader: &mut Reader<'_>, flavour: Flavour) -> Limits {
+pub(super) fn read(reader: &mut Reader<'_>, flavour: Flavour, edge: EdgeKind) -> Limits {
     let default = Limits::default();
     let characters = match flavour {
         Flavour::Ours => default.channel_characters,
@@ -161,7 +161,7 @@ pub(super) fn read(reader: &mut Reader<'_>, flavour: Flavour) -> Limits {
     let memory = optional(reader, "limits.memoryBytes", LARGEST_MEMORY);
     let handshake = reader.millis("limits.handshakeMs", MS, default.handshake);
     let connect = reader.millis("limits.connectMs", MS, default.connect);
-    let subscribe = reader.millis("limits.subscribeMs", 0..=DAY_MS, Duration::ZERO);
+    let subscribe = subscribe(reader, edge);
     let write_timeout = reader.millis("limits.writeTimeoutMs", MS, default.write_timeout);
     let slow_clients = slow_clients(reader).unwrap_or(default.slow_clients);
     let whispers = whispers::read(reader).unwrap_or_default();
@@ -182,7 +182,7 @@ pub(super) fn read(reader: &mut Reader<'_>, flavour: Flavour) -> Limits {
         memory,
         handshake,
         connect,
-        subscribe: Some(subscribe).filter(|longest| !longest.is_zero()),
+        subscribe,
         header: usize::try_from(header).unwrap_or(default.header),
         subscriptions_per_socket: limit("subscriptionsPerSocket", default.subscriptions_per_socket),
         channel_name: limit("channelNameBytes", default.channel_name),
@@ -230,4 +230,23 @@ fn characters(reader: &mut Reader<'_>) -> Option<Characters> {
             None
         }
     }
+}
+
+/// None is for ever.
+fn subscribe(reader: &mut Reader<'_>, edge: EdgeKind) -> Option<Duration> {
+    let longest = reader.millis("limits.subscribeMs", 0..=DAY_MS, Duration::ZERO);
+    if longest.is_zero() {
+        return None;
+    }
+    if edge == EdgeKind::Socketioxide {
+        if let Some(setting) = reader.setting("limits.subscribeMs") {
+            reader.warn(
+                &setting,
+                "has no effect with edge \"socketioxide\", whose clients would not come back: only \"lean\" closes connections \
+                 that are on no channel",
+            );
+        }
+        return None;
+    }
+    Some(longest)
 }

@@ -120,14 +120,14 @@ impl SpoolSource {
                 looked = Instant::now();
             }
             let mut pass = tokio::task::spawn_blocking(move || {
-                let events = drain.drain(folder::files(&drain.settings.dir, drain.socket), &end);
+                let more = drain.drain(folder::files(&drain.settings.dir, drain.socket), &end);
                 if is_due {
                     drain.say_strays();
                 }
-                events
+                more
             });
-            let events = tokio::select! {
-                events = &mut pass => events.unwrap_or_default(),
+            let more = tokio::select! {
+                more = &mut pass => more.unwrap_or_default(),
                 () = stopped(&mut stop) => {
                     ended.store(true, Relaxed);
                     pass.await.unwrap_or_default()
@@ -137,8 +137,8 @@ impl SpoolSource {
                 break; // the sockets are being closed: they are to be expected back
             }
             this.publisher.note_subscriptions();
-            if events > 0 {
-                continue; // there may be more behind them already
+            if more {
+                continue;
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}

@@ -355,7 +355,10 @@ impl Peer {
     async fn flush(&mut self, stream: &mut Stream) -> Result<(), End> {
         if !self.answers.is_empty() {
             // A receipt says that the event has been written, and that the other nodes can have it.
-            self.publisher.told(&mut self.waiting).await;
+            self.publisher.told_others(&mut self.waiting).await;
+            let begun = std::time::Instant::now();
+            self.publisher.settle(&mut self.waiting);
+            self.turn.worked(begun);
             timeout(PATIENCE, stream.write_all(&self.answers)).await.map_err(|_| End::Gone)??;
             self.answers.clear();
         }

@@ -47,7 +47,9 @@ impl Context {
             let begun = Instant::now();
             let verdict = context.authorizer.authorise(ask).await;
             let took = begun.elapsed();
-            session.state.lock().pending -= 1;
+            let mut state = session.state.lock();
+            (state.pending, state.idle) = (state.pending - 1, None);
+            drop(state);
             let times = &context.counters.times.auth;
             match verdict {
                 Verdict::Granted(_) => &times.granted,

@@ -22,6 +22,11 @@ impl Deadline {
         self.begun
     }
 
+    /// Whether so much is left that something can be begun: a quarter.
+    pub(crate) fn is_ample(self) -> bool {
+        self.left().is_some_and(|left| left >= (self.end - self.begun) / 4)
+    }
+
     /// What is left; `None` when the time is over.
     pub(crate) fn left(self) -> Option<Duration> {
         let left = self.end.saturating_duration_since(Instant::now());

@@ -1,7 +1,7 @@
 //! Records, there and back.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Seek};
 
 use super::MAGIC;
 use crate::frame::{HEADER_LEN, MAX_BODY_LEN};
@@ -72,6 +72,19 @@ impl Records {
     #[must_use]
     pub fn file(&self) -> &File {
         &self.file
+    }
+
+    /// Reads again what comes behind the last whole record: its writer may have taken it back.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn forget_rest(&mut self) -> io::Result<()> {
+        let rest = self.buffer.len() - self.taken;
+        if rest > 0 {
+            self.file.seek_relative(-i64::try_from(rest).unwrap_or(i64::MAX))?;
+            self.buffer.truncate(self.taken);
+        }
+        Ok(())
     }
 
     /// The next record. After [`Next::End`] and [`Next::Torn`] it may be asked again.

@@ -166,6 +166,25 @@ fn who_spools_behind_a_sidecar_that_drains_is_slowed_down_until_it_has_caught_up
 }
 
 #[test]
+fn what_a_writer_takes_back_is_not_taken_for_the_start_of_what_comes_in_its_place() {
+    let dir = Dir::new();
+    let mut writer = Writer::new(Path::new("/s"));
+    spool(&mut writer, &dir.settings(), &[frame(1, "1")]).unwrap();
+    let path = dir.files()[0].1.clone();
+    let mut records = Records::new(fs::File::open(&path).unwrap());
+    assert!(matches!(records.read().unwrap(), Next::Record { .. }));
+    let whole = fs::metadata(&path).unwrap().len();
+    let mut disk = OpenOptions::new().append(true).open(&path).unwrap();
+    disk.write_all(&record::begin(7, &frame(2, "2"), b"")[..30]).unwrap(); // then it is full
+    assert_eq!(records.read().unwrap(), Next::Torn);
+    disk.set_len(whole).unwrap();
+    spool(&mut writer, &dir.settings(), &[frame(3, "3")]).unwrap();
+    records.forget_rest().unwrap();
+    assert!(matches!(records.read().unwrap(), Next::Record { frame, .. } if frame.ends_with(b"3")));
+    assert_eq!(records.read().unwrap(), Next::End);
+}
+
+#[test]
 fn a_file_whose_lock_is_kept_is_left_and_a_later_one_made() {
     let dir = Dir::new();
     let mut writer = Writer::new(Path::new("/s"));

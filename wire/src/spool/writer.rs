@@ -203,7 +203,7 @@ impl Writer {
     }
 
     /// Appends publish frames, which get the flag `replayed`: all of them, or none. `false`: none, because what they were to come
-    /// `behind` has been drained by now.
+    /// `behind` has been drained by now, and there is time to ask the sidecar.
     ///
     /// # Errors
     /// See [`SpoolError`].
@@ -224,7 +224,7 @@ impl Writer {
             self.pace = (self.pace * 2).min(SLOWEST);
         }
         if !pending || long || !self.lock(deadline) {
-            if behind && !self.is_pending() {
+            if behind && deadline.is_ample() && !self.is_pending() {
                 return Ok(false);
             }
             // A sidecar that was stopped while it held the lock keeps that file; the next one comes after it.

@@ -80,6 +80,15 @@ fn wrong_values_are_named() {
 }
 
 #[test]
+fn what_an_edge_cannot_do_is_a_warning() {
+    let of = |edge: &str| Setup::ours(&json!({"edge": edge, "limits": {"subscribeMs": 5000}})).load().unwrap();
+    let (lean, other) = (of("lean"), of("socketioxide"));
+    assert_eq!(lean.config.limits.subscribe, Some(std::time::Duration::from_secs(5)));
+    assert_eq!(other.config.limits.subscribe, None);
+    assert!(other.warnings.iter().any(|warning| warning.contains("limits.subscribeMs has no effect with edge")));
+}
+
+#[test]
 fn all_of_them_are_named_at_once_with_the_variable_where_it_was_one() {
     let setup = Setup::ours(&json!({"edge": "node", "graceMs": "x"})).with("LARAVEL_ECHO_SERVER_PORT", "99999");
     let error = setup.error();

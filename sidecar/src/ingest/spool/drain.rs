@@ -63,8 +63,10 @@ enum End {
 }
 
 impl SpoolSource {
-    /// Drains these files one after the other, until `ended`. How many events were in them.
-    pub(super) fn drain(&self, files: Vec<(FileName, PathBuf)>, ended: &AtomicBool) -> u64 {
+    /// Drains these files one after the other, until `ended`. Whether it is worth looking again at once: publishers may have begun the
+    /// next ones.
+    pub(super) fn drain(&self, files: Vec<(FileName, PathBuf)>, ended: &AtomicBool) -> bool {
+        let mut finished = false;
         let mut tally = Tally::default();
         let mut left: Option<u64> = None;
         self.begun.lock().retain(|begun, _| files.iter().any(|(_, path)| path == begun));
@@ -74,7 +76,7 @@ impl SpoolSource {
                 continue;
             }
             match self.drain_file(&path, &mut tally, ended) {
-                Ok(true) => {}
+                Ok(true) => finished = true,
                 Ok(false) => left = Some(name.publisher),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {
@@ -90,7 +92,7 @@ impl SpoolSource {
         if expired > 0 {
             tracing::warn!(expired, "spooled events were older than spool.ttl and have been dropped");
         }
-        events
+        finished && events > 0
     }
 
     /// Whether the file is done with, and gone.
@@ -100,12 +102,20 @@ impl SpoolSource {
         let begun = self.begun.lock().remove(path).filter(|(of, _)| *of == inode);
         let done = begun.map_or(0, |(_, done)| done);
         let mut reading = Reading { records: Records::new(file), read: 0, bytes: 0, done };
-        let Some(end) = self.read_and_lock(&mut reading, tally, ended)? else {
+        let finished = self.read_and_lock(&mut reading, tally, ended).and_then(|end| match end {
+            Some(end) => self.finish(path, &end, tally),
+            None => Ok(false),
+        });
+        if !matches!(finished, Ok(true)) {
             // Next time it goes on there: what was emitted is neither emitted nor counted again.
             self.tell_others(tally);
             self.begun.lock().insert(path.into(), (inode, reading.read.max(reading.done)));
-            return Ok(false);
-        };
+        }
+        finished
+    }
+
+    /// A file was read so far, and is locked. Whether it is done with, and gone.
+    fn finish(&self, path: &Path, end: &End, tally: &mut Tally) -> io::Result<bool> {
         match end {
             End::Stopped => return Ok(false),
             End::Whole | End::More => {}
@@ -139,6 +149,8 @@ impl SpoolSource {
                 }
                 Err(TryLockError::Error(error)) => return Err(error),
             }
+            // A publisher that could not write a whole record has taken back the rest, and may have written another in its place.
+            reading.records.forget_rest()?;
             let until = Instant::now() + HOLD;
             match self.read_on(reading, tally, ended, |_| Instant::now() < until)? {
                 End::More => {
