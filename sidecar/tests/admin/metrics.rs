@@ -58,9 +58,10 @@ async fn a_file_in_the_spool_has_bytes_and_an_age() {
     let spool = sidecar.folder.path().join("spool");
     until("the spool's directory", async || spool.is_dir()).await;
     let name = FileName { socket: socket_number(&sidecar.socket), publisher: 1, number: 0, pid: 1 };
-    let file = std::fs::File::create(spool.join(name.to_name())).unwrap();
-    // A publisher holds it: the sidecar waits for it.
+    // A publisher holds it: the sidecar waits for it. It has its name only when it is locked, or it would be taken for done with.
+    let file = std::fs::File::create(spool.join("beside")).unwrap();
     file.lock().unwrap();
+    std::fs::rename(spool.join("beside"), spool.join(name.to_name())).unwrap();
     until("the metrics to show it", async || {
         let text = sidecar.get("/metrics").await.body;
         value(&text, "rustecho_spool_files") == Some(1.0) && value(&text, "rustecho_spool_age_seconds").unwrap() > 0.0

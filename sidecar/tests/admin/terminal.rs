@@ -186,6 +186,8 @@ async fn doctor_names_what_is_wrong_and_a_sidecar_that_is_away_is_named_too() {
     let admin = sidecar.admin;
     // The folder with the configuration goes with the sidecar: kept until both commands have run.
     let kept = sidecar.stop_and_keep().await;
+    // What was listened on is closed a moment after.
+    until("nobody to listen", async || tokio::net::TcpStream::connect(admin).await.is_err()).await;
     let outputs =
         tokio::task::spawn_blocking(move || (asking.output().unwrap(), publishing.output().unwrap())).await.unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
