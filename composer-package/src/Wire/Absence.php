@@ -52,7 +52,8 @@ final class Absence
      */
     public function reason(callable $ask): ?ConnectionFailed
     {
-        if ($this->pending->isEmpty() && $this->spool?->isPending() && $this->breaker->resting() === 0 && $this->spool->shallLook()) {
+        $idle = $this->pending->isEmpty() && $this->breaker->resting() === 0;
+        if ($idle && $this->spool?->isPending() && $this->spool->shallLook()) {
             $ask();
         }
         $left = $this->breaker->resting();
