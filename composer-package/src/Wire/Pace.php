@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Rustecho\Laravel\Wire;
 
 /**
- * How fast one may spool while a sidecar drains: each event waits longer than the one before, as it would wait for receipts, or the
- * sidecar could never catch up.
+ * How fast one may spool while a sidecar drains: each event waits longer than the one before, as it would wait for receipts, or
+ * the sidecar could never catch up.
  */
 final class Pace
 {
