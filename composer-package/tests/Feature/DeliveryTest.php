@@ -7,40 +7,21 @@ namespace Rustecho\Laravel\Tests\Feature;
 use Illuminate\Broadcasting\BroadcastEvent;
 use Illuminate\Broadcasting\BroadcastException;
 use Illuminate\Contracts\Debug\ExceptionHandler;
-use Illuminate\Foundation\Application;
 use Illuminate\Queue\Events\JobExceptionOccurred;
 use Illuminate\Queue\Events\JobProcessed;
 use Illuminate\Queue\Events\JobProcessing;
 use PHPUnit\Framework\Attributes\DataProvider;
-use PHPUnit\Framework\TestCase;
 use Rustecho\Laravel\Rustecho;
 use Rustecho\Laravel\Tests\Support\FakePeer;
-use Rustecho\Laravel\Tests\Support\FakeSidecar;
 use Rustecho\Laravel\Tests\Support\OrderNamed;
 use Rustecho\Laravel\Tests\Support\OrderQueued;
 use Rustecho\Laravel\Tests\Support\OrderShipped;
-use Rustecho\Laravel\Tests\Support\TestApp;
+use Rustecho\Laravel\Tests\Support\RecordingRedis;
 use Rustecho\Laravel\Tests\Support\WaitingJob;
 
 /** Ids that derive from jobs, receipts that are collected later, and what happens while the sidecar is away. */
-final class DeliveryTest extends TestCase
+final class DeliveryTest extends SidecarTestCase
 {
-    private TestApp $files;
-    private FakeSidecar $sidecar;
-    private Application $app;
-
-    protected function setUp(): void
-    {
-        $this->sidecar = new FakeSidecar();
-        $this->files = new TestApp();
-    }
-
-    protected function tearDown(): void
-    {
-        $this->sidecar->stop();
-        $this->files->remove();
-    }
-
     public function testABroadcastThatIsTriedAgainHasTheSameIds(): void
     {
         $this->start();
@@ -261,23 +242,7 @@ final class DeliveryTest extends TestCase
     {
         $this->sidecar->start(static fn (FakePeer $peer) => $peer->readPublish() && $peer->hang());
         $this->boot(['on_failure' => 'redis', 'redis' => 'events', 'ack' => $ack, 'timeout_ms' => 200]);
-        $redis = new class implements \Illuminate\Contracts\Redis\Factory {
-            /** @var list<array{?string, string, string}> */
-            public array $published = [];
-            private ?string $name = null;
-
-            public function connection($name = null)
-            {
-                $this->name = $name;
-
-                return $this;
-            }
-
-            public function publish(string $channel, string $message): void
-            {
-                $this->published[] = [$this->name, $channel, $message];
-            }
-        };
+        $redis = new RecordingRedis();
         $this->app->instance('redis', $redis);
 
         event(new OrderShipped(1, 'größer'));
@@ -324,7 +289,7 @@ final class DeliveryTest extends TestCase
 
     public function testWithoutASettingEventsAreSpooledAndWhatCannotBeIsThrown(): void
     {
-        $this->boot([]);
+        $this->boot();
         $spool = dirname($this->sidecar->path) . '/spool';
         self::assertDirectoryDoesNotExist($spool);
         $this->expectException(BroadcastException::class);
@@ -344,14 +309,6 @@ final class DeliveryTest extends TestCase
             }
         });
         $this->boot($settings);
-    }
-
-    /** @param array<string, mixed> $settings */
-    private function boot(array $settings): void
-    {
-        $base = ['transport' => 'auto', 'socket' => $this->sidecar->path, 'timeout_ms' => 2_000, 'breaker_ms' => 0];
-        $this->files->configure('rustecho', $settings + $base);
-        $this->app = $this->files->boot();
     }
 
     private function broadcast(string $event): void

@@ -5,35 +5,16 @@ declare(strict_types=1);
 namespace Rustecho\Laravel\Tests\Feature;
 
 use Illuminate\Broadcasting\BroadcastException;
-use Illuminate\Foundation\Application;
-use PHPUnit\Framework\TestCase;
 use Rustecho\Laravel\Events\EventPublished;
 use Rustecho\Laravel\Events\PublishFailed;
 use Rustecho\Laravel\Tests\Support\FakePeer;
-use Rustecho\Laravel\Tests\Support\FakeSidecar;
 use Rustecho\Laravel\Tests\Support\OrderShipped;
-use Rustecho\Laravel\Tests\Support\TestApp;
 
 /** What listeners, and so Telescope and Pulse, are told of each event. */
-final class EventsTest extends TestCase
+final class EventsTest extends SidecarTestCase
 {
-    private TestApp $files;
-    private FakeSidecar $sidecar;
-    private Application $app;
     /** @var list<object> */
     private array $told = [];
-
-    protected function setUp(): void
-    {
-        $this->files = new TestApp();
-        $this->sidecar = new FakeSidecar();
-    }
-
-    protected function tearDown(): void
-    {
-        $this->sidecar->stop();
-        $this->files->remove();
-    }
 
     public function testAPublishedEventIsToldWithWhatBecameOfIt(): void
     {
@@ -112,9 +93,7 @@ final class EventsTest extends TestCase
     /** @param array<string, mixed> $settings */
     private function listen(array $settings): void
     {
-        $base = ['socket' => $this->sidecar->path, 'timeout_ms' => 2_000, 'breaker_ms' => 0];
-        $this->files->configure('rustecho', $settings + $base);
-        $this->app = $this->files->boot();
+        $this->boot($settings);
         $tell = function (object $told): void {
             $this->told[] = $told;
         };

@@ -9,7 +9,6 @@ use Illuminate\Foundation\Events\DiagnosingHealth;
 use Laravel\Pulse\Pulse;
 use PHPUnit\Framework\Attributes\PreserveGlobalState;
 use PHPUnit\Framework\Attributes\RunTestsInSeparateProcesses;
-use PHPUnit\Framework\TestCase;
 use Rustecho\Laravel\Events\EventPublished;
 use Rustecho\Laravel\Events\PublishFailed;
 use Rustecho\Laravel\Health\DiagnoseRustecho;
@@ -18,8 +17,6 @@ use Rustecho\Laravel\Health\SidecarHealth;
 use Rustecho\Laravel\Pulse\Card;
 use Rustecho\Laravel\Pulse\Publishes;
 use Rustecho\Laravel\Tests\Support\FakePeer;
-use Rustecho\Laravel\Tests\Support\FakeSidecar;
-use Rustecho\Laravel\Tests\Support\TestApp;
 
 /**
  * What is there for Pulse, spatie/laravel-health and `/up`. The two packages are stand-ins: see tests/Support/Packages.
@@ -29,26 +26,11 @@ use Rustecho\Laravel\Tests\Support\TestApp;
  */
 #[RunTestsInSeparateProcesses]
 #[PreserveGlobalState(false)]
-final class IntegrationsTest extends TestCase
+final class IntegrationsTest extends SidecarTestCase
 {
-    private TestApp $files;
-    private FakeSidecar $sidecar;
-
-    protected function setUp(): void
-    {
-        $this->files = new TestApp();
-        $this->sidecar = new FakeSidecar();
-    }
-
-    protected function tearDown(): void
-    {
-        $this->sidecar->stop();
-        $this->files->remove();
-    }
-
     public function testHealthSaysWhetherTheSidecarAnswersAndTheSpoolIsDrained(): void
     {
-        $health = $this->boot();
+        $health = $this->health();
         self::assertSame(['failed', true], [$health->check()->status, $health->check()->isFailed()]);
         self::assertStringContainsString('wait in the spool', $health->check()->message);
 
@@ -63,16 +45,16 @@ final class IntegrationsTest extends TestCase
 
     public function testHealthNamesAWrongSetting(): void
     {
-        self::assertStringContainsString('"timeout_ms"', $this->boot(['timeout_ms' => 'soon'])->check()->message);
-        self::assertSame('warning', $this->boot(['transport' => 'null'])->check()->status);
+        self::assertStringContainsString('"timeout_ms"', $this->health(['timeout_ms' => 'soon'])->check()->message);
+        self::assertSame('warning', $this->health(['transport' => 'null'])->check()->status);
     }
 
     public function testUpFailsWhileTheSidecarIsAwayIfTheApplicationWantsThat(): void
     {
         class_exists(DiagnosingHealth::class) || eval('namespace Illuminate\Foundation\Events; class DiagnosingHealth {}');
-        $this->boot();
+        $this->health();
         event(new DiagnosingHealth());
-        $this->boot(['health' => ['up' => true]]);
+        $this->health(['health' => ['up' => true]]);
         $this->expectExceptionMessage('rustecho: no connection to the sidecar');
         event(new DiagnosingHealth());
     }
@@ -80,7 +62,7 @@ final class IntegrationsTest extends TestCase
     public function testTheCheckForSpatiesPackageSaysTheSame(): void
     {
         require_once __DIR__ . '/../Support/Packages/health.php';
-        $this->boot();
+        $this->health();
         $away = (new RustechoCheck())->run();
         self::assertSame(['failed', 'no answer'], [$away->status, $away->summary]);
         $this->sidecar->start(static fn (FakePeer $peer) => $peer->readPublish());
@@ -122,7 +104,7 @@ final class IntegrationsTest extends TestCase
     public function testTheCardPutsTheNumbersOfAnEventTogether(): void
     {
         require_once __DIR__ . '/../Support/Packages/pulse.php';
-        $this->boot();
+        $this->health();
         $row = static fn (string $key, ?int $count, ?int $max = null): object => (object) compact('key', 'count', 'max');
         $card = new Card();
         $card->recorded = [
@@ -161,11 +143,10 @@ final class IntegrationsTest extends TestCase
     }
 
     /** @param array<string, mixed> $settings */
-    private function boot(array $settings = []): SidecarHealth
+    private function health(array $settings = []): SidecarHealth
     {
-        $base = ['transport' => 'php', 'socket' => $this->sidecar->path, 'timeout_ms' => 2_000, 'spool' => $this->files->folder];
-        $this->files->configure('rustecho', $settings + $base);
+        $this->boot($settings + ['transport' => 'php', 'spool' => $this->files->folder]);
 
-        return $this->files->boot()->make(SidecarHealth::class);
+        return $this->app->make(SidecarHealth::class);
     }
 }

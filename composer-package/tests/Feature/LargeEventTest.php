@@ -6,35 +6,16 @@ namespace Rustecho\Laravel\Tests\Feature;
 
 use Illuminate\Broadcasting\BroadcastException;
 use Illuminate\Contracts\Broadcasting\Factory;
-use Illuminate\Foundation\Application;
 use PHPUnit\Framework\Attributes\DataProvider;
-use PHPUnit\Framework\TestCase;
 use Rustecho\Laravel\Tests\Support\FakePeer;
-use Rustecho\Laravel\Tests\Support\FakeSidecar;
-use Rustecho\Laravel\Tests\Support\TestApp;
+use Rustecho\Laravel\Tests\Support\RecordingRedis;
 
 /** Events over 10 MiB, of which only the sidecar can say whether it takes them. */
-final class LargeEventTest extends TestCase
+final class LargeEventTest extends SidecarTestCase
 {
     private const TIMEOUT_MS = 400;
     private const LATE_MS = 1_000; // how much later 12 MiB may be on the disk of a busy machine
     private const BYTES = 12 << 20;
-
-    private TestApp $files;
-    private FakeSidecar $sidecar;
-    private Application $app;
-
-    protected function setUp(): void
-    {
-        $this->sidecar = new FakeSidecar();
-        $this->files = new TestApp();
-    }
-
-    protected function tearDown(): void
-    {
-        $this->sidecar->stop();
-        $this->files->remove();
-    }
 
     /** @dataProvider acks */
     #[DataProvider('acks')]
@@ -93,24 +74,11 @@ final class LargeEventTest extends TestCase
         self::assertSame(2, substr_count($this->files->log(), 'ERROR: rustecho dropped large on a, b'));
 
         $this->configure(['on_failure' => 'redis']);
-        $redis = new class implements \Illuminate\Contracts\Redis\Factory {
-            /** @var list<int> */
-            public array $bytes = [];
-
-            public function connection($name = null)
-            {
-                return $this;
-            }
-
-            public function publish(string $channel, string $message): void
-            {
-                $this->bytes[] = strlen($message);
-            }
-        };
+        $redis = new RecordingRedis();
         $this->app->instance('redis', $redis);
         self::assertLessThan(self::TIMEOUT_MS, $this->broadcast(), 'the sidecar is left alone');
-        self::assertCount(2, $redis->bytes, 'one for each channel');
-        self::assertGreaterThan(self::BYTES, min($redis->bytes));
+        self::assertCount(2, $redis->published, 'one for each channel');
+        self::assertGreaterThan(self::BYTES, min(array_map('strlen', array_column($redis->published, 2))));
     }
 
     public function testASidecarThatIsThereRefusesWhatIsOverItsLimitBeforeItIsWritten(): void
@@ -144,11 +112,7 @@ final class LargeEventTest extends TestCase
     /** @param array<string, mixed> $settings */
     private function configure(array $settings): void
     {
-        $base = [
-            'transport' => 'auto', 'socket' => $this->sidecar->path, 'timeout_ms' => self::TIMEOUT_MS, 'breaker_ms' => 600_000,
-        ];
-        $this->files->configure('rustecho', $settings + $base);
-        $this->app = $this->files->boot();
+        $this->boot($settings + ['timeout_ms' => self::TIMEOUT_MS, 'breaker_ms' => 600_000]);
     }
 
     /** @return float how long it took, in milliseconds */

@@ -4,38 +4,23 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Tests\Feature;
 
-use Illuminate\Foundation\Application;
-use PHPUnit\Framework\TestCase;
 use Rustecho\Laravel\Tests\Support\FakePeer;
-use Rustecho\Laravel\Tests\Support\FakeSidecar;
-use Rustecho\Laravel\Tests\Support\TestApp;
 use Rustecho\Laravel\Tests\Support\TestProvider;
 
 /** A booted application, and a sidecar that accepts its events, or says why not. */
-abstract class PublishingTestCase extends TestCase
+abstract class PublishingTestCase extends SidecarTestCase
 {
-    protected TestApp $files;
-    protected FakeSidecar $sidecar;
-    protected Application $app;
-
     protected function setUp(): void
     {
         $refusal = static::refusal(...);
-        $this->sidecar = (new FakeSidecar())->start(static function (FakePeer $peer) use ($refusal): void {
+        parent::setUp();
+        $this->sidecar->start(static function (FakePeer $peer) use ($refusal): void {
             while (($publish = $peer->readPublish()) !== null) {
                 $no = $refusal($publish);
                 $no === null ? $peer->receipt($publish) : $peer->refuse($publish, ...$no);
             }
         });
-        $this->files = new TestApp();
-        $this->files->configure('rustecho', static::settings() + ['socket' => $this->sidecar->path, 'timeout_ms' => 5_000]);
-        $this->app = $this->files->boot(static::providers());
-    }
-
-    protected function tearDown(): void
-    {
-        $this->sidecar->stop();
-        $this->files->remove();
+        $this->boot(static::settings() + ['timeout_ms' => 5_000], static::providers());
     }
 
     /** @return array<string, mixed> of the application, beside the sidecar's socket */
