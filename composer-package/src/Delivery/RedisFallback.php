@@ -5,9 +5,12 @@ declare(strict_types=1);
 namespace Rustecho\Laravel\Delivery;
 
 use Illuminate\Contracts\Redis\Factory;
+use Illuminate\Redis\Connections\PhpRedisClusterConnection;
+use Illuminate\Redis\Connections\PredisClusterConnection;
 use Rustecho\ConnectionFailed;
 use Rustecho\Exception;
 use Rustecho\Laravel\Contracts\Fallback;
+use Rustecho\Refused;
 use Throwable;
 
 /**
@@ -26,14 +29,30 @@ final class RedisFallback implements Fallback
     {
         $about = ['event' => $event->name, 'socket' => $event->socketId, 'rustecho_id' => $event->id];
         $message = substr(json_encode($about, JSON_THROW_ON_ERROR), 0, -1) . ",\"data\":$event->json}";
+        $fate = $cause instanceof Refused ? 0 : $cause->getCode();
         try {
             $connection = ($this->redis)()->connection($this->connection);
             foreach ($event->channels as $channel) {
-                $connection->publish($channel, $message);
+                if ($connection->publish($channel, $message) === 0 && ! self::isCluster($connection)) {
+                    $unheard = $channel;
+                    break;
+                }
+                $fate = Exception::FATE_UNKNOWN;
             }
         } catch (Throwable $error) {
             $redis = "Redis, which \"on_failure\" names, does not take it either: {$error->getMessage()}";
             throw new ConnectionFailed("{$cause->getMessage()}; and $redis", Exception::FATE_UNKNOWN, $error);
         }
+        if (isset($unheard)) {
+            $redis = "nobody listens to $unheard on Redis, which \"on_failure\" names. Does the sidecar run, with "
+                . 'subscribers.redis on and Laravel\'s prefix in databaseConfig.redis.keyPrefix?';
+            throw new ConnectionFailed(rtrim($cause->getMessage(), '.') . "; and $redis", $fate);
+        }
+    }
+
+    /** There only the listeners at the one node are counted that was asked. */
+    private static function isCluster(object $connection): bool
+    {
+        return $connection instanceof PhpRedisClusterConnection || $connection instanceof PredisClusterConnection;
     }
 }

@@ -272,6 +272,21 @@ final class DeliveryTest extends SidecarTestCase
         }
     }
 
+    public function testWhereNobodyListensToRedisTheEventFails(): void
+    {
+        $this->boot(['on_failure' => 'redis']);
+        $this->app->instance('redis', new RecordingRedis(0));
+
+        try {
+            $this->broadcast('lost');
+            self::fail('No BroadcastException was thrown.');
+        } catch (BroadcastException $error) {
+            self::assertStringContainsString($this->sidecar->path, $error->getMessage());
+            self::assertStringContainsString('nobody listens to a on Redis, which "on_failure" names.', $error->getMessage());
+            self::assertSame([0, 0], [$error->getCode(), $error->getPrevious()->getCode()], 'it certainly was not published');
+        }
+    }
+
     /** @return array<string, array{string}> */
     public static function acks(): array
     {

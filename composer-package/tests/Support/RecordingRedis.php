@@ -13,6 +13,11 @@ final class RecordingRedis implements Factory
     public array $published = [];
     private ?string $name = null;
 
+    /** @param int $listeners how many there are for each channel */
+    public function __construct(private readonly int $listeners = 1)
+    {
+    }
+
     public function connection($name = null): self
     {
         $this->name = $name;
@@ -20,8 +25,10 @@ final class RecordingRedis implements Factory
         return $this;
     }
 
-    public function publish(string $channel, string $message): void
+    public function publish(string $channel, string $message): int
     {
         $this->published[] = [$this->name, $channel, $message];
+
+        return $this->listeners;
     }
 }
