@@ -8,12 +8,15 @@ use Illuminate\Console\Command;
 use Rustecho\InvalidOption;
 use Rustecho\Laravel\Settings;
 use Rustecho\Laravel\Sidecar\ConfigFile;
+use Rustecho\Laravel\Sidecar\LaravelRedis;
 use Rustecho\Laravel\Sidecar\Program;
 use Rustecho\Laravel\Sidecar\Unreachable;
 
 /** Becomes the sidecar: signals and exit status are the sidecar's own, as supervisord wants it. */
 final class StartCommand extends Command
 {
+    private const JSON = JSON_PRETTY_PRINT | JSON_UNESCAPED_SLASHES | JSON_THROW_ON_ERROR;
+
     protected $signature = 'rustecho:start
         {--config= : the sidecar\'s configuration; without it rustecho.json in the application\'s folder, else a fitting one}
         {--binary= : the sidecar\'s program; without it rustecho.sidecar.binary}
@@ -49,20 +52,28 @@ final class StartCommand extends Command
         return is_resource($process) ? proc_close($process) : self::FAILURE;
     }
 
-    /** Says the same about socket and site as this application does. An own rustecho.json takes its place. */
+    /** Says the same about socket, site and Redis as this application does. An own rustecho.json takes its place. */
     private function generated(): string
     {
         $config = $this->laravel['config'];
         $connection = (array) $config->get('broadcasting.connections.rustecho', []);
+        $settings = Settings::from($connection, (array) $config->get('rustecho', []));
+        $redis = $settings->onFailure === 'redis'
+            ? (new LaravelRedis((array) $config->get('database.redis'), $settings->redis))->forSidecar()
+            : null;
         $path = $this->laravel->storagePath() . '/framework/rustecho.json';
         $text = json_encode([
             'host' => '127.0.0.1',
             'port' => $this->port(),
             'authHost' => rtrim((string) $config->get('app.url'), '/'),
-            'unixSocket' => ['path' => Settings::from($connection, (array) $config->get('rustecho', []))->socketPath()],
-            'subscribers' => ['http' => false, 'redis' => false],
-        ], JSON_PRETTY_PRINT | JSON_UNESCAPED_SLASHES | JSON_THROW_ON_ERROR) . "\n";
-        if (@file_put_contents($path, $text, LOCK_EX) === false) {
+            'unixSocket' => ['path' => $settings->socketPath()],
+            'subscribers' => ['http' => false, 'redis' => $redis !== null],
+        ] + ($redis === null ? [] : ['databaseConfig' => ['redis' => $redis]]), self::JSON) . "\n";
+        // Redis' password is for nobody else.
+        $mask = isset($redis['password']) ? umask(0077) : umask();
+        $written = @file_put_contents("$path.new", $text) !== false && @rename("$path.new", $path);
+        umask($mask);
+        if (! $written) {
             throw new InvalidOption("$path cannot be written. Make the folder writable, or name a configuration: --config=…");
         }
 

@@ -135,6 +135,21 @@ final class CommandsTest extends BehaviourTestCase
         $next->end();
     }
 
+    public function testStartLetsTheSidecarListenToRedisWhereEventsGoThereWithoutIt(): void
+    {
+        $file = 'storage/framework/rustecho.json';
+        $start = ['rustecho:start', '--binary=/bin/true'];
+        self::assertSame(0, self::$app->artisan($start, self::env())[0]);
+        $without = json_decode($this->read($file), true);
+        self::assertSame(0, self::$app->artisan($start, self::env(['RUSTECHO_ON_FAILURE' => 'redis']))[0]);
+        $with = json_decode($this->read($file), true);
+
+        self::assertSame([false, false], [$without['subscribers']['redis'], isset($without['databaseConfig'])]);
+        self::assertTrue($with['subscribers']['redis']);
+        $redis = ['host' => '127.0.0.1', 'port' => 6379, 'keyPrefix' => 'laravel_database_'];
+        self::assertSame($redis, $with['databaseConfig']['redis']);
+    }
+
     public function testStartNamesAProgramThatIsNotThere(): void
     {
         [$status, $output] = self::$app->artisan(['rustecho:start', '--binary=/nowhere/rustecho'], self::env());

@@ -1,0 +1,60 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Rustecho\Laravel\Sidecar;
+
+use Illuminate\Support\ConfigurationUrlParser;
+use Rustecho\InvalidOption;
+
+/** A Redis connection of Laravel's config/database.php, as the sidecar is told of it. */
+final class LaravelRedis
+{
+    /** @var array<string, mixed> */
+    private readonly array $own;
+    private readonly string $name;
+
+    /**
+     * @param array<string, mixed> $all `database.redis`
+     * @param string|null $name of the connection; null: the default one
+     */
+    public function __construct(private readonly array $all, ?string $name)
+    {
+        $this->name = $name ?? 'default';
+        $this->own = (new ConfigurationUrlParser())->parseConfiguration((array) ($all[$this->name] ?? []));
+    }
+
+    /** What Laravel puts before the channels. With one client the connection's own prefix wins over that of all, not with the other. */
+    public function prefix(): string
+    {
+        [$common, $options] = [$this->all['options']['prefix'] ?? null, $this->own['options']['prefix'] ?? null];
+        $own = $this->own['prefix'] ?? null;
+
+        return (string) (($this->all['client'] ?? '') === 'predis' ? $own ?? $options ?? $common : $options ?? $common ?? $own);
+    }
+
+    /**
+     * @return array<string, mixed> `databaseConfig.redis`
+     *
+     * @throws InvalidOption
+     */
+    public function forSidecar(): array
+    {
+        if (! isset($this->all[$this->name])) {
+            throw new InvalidOption(
+                "The rustecho setting \"on_failure\" is \"redis\", and config/database.php has no redis.$this->name that is one "
+                . 'server. Name another one in RUSTECHO_REDIS_CONNECTION, or write a rustecho.json, as for a Redis Cluster.',
+            );
+        }
+        preg_match('~^(?:([a-z]+)://)?(.*)~', (string) ($this->own['host'] ?? '127.0.0.1'), $host);
+        $scheme = $this->own['driver'] ?? $this->own['scheme'] ?? $host[1];
+        $path = $this->own['path'] ?? (str_starts_with($host[2], '/') ? $host[2] : null);
+        $server = $path !== null ? ['path' => $path]
+            : ['host' => $host[2], 'port' => (int) ($this->own['port'] ?? 6379), 'tls' => $scheme === 'tls' ? true : null];
+        $rest = ['username' => $this->own['username'] ?? null, 'password' => $this->own['password'] ?? null];
+
+        $all = $server + $rest + ['keyPrefix' => $this->prefix()];
+
+        return array_filter($all, static fn ($value): bool => ! in_array($value, [null, ''], true));
+    }
+}
