@@ -81,9 +81,19 @@ final class ConfigFile
 
     public function takesRedis(): bool
     {
-        $old = ! str_starts_with(basename($this->path), 'rustecho'); // the sidecar's own rule
+        $old = ! str_starts_with(basename($this->path), 'rustecho'); // these are the sidecar's own rules
+        $default = $this->get('subscribers') === null && ($old || $this->isRedisGiven());
+        $given = getenv('RUSTECHO_SUBSCRIBERS_REDIS') ?: $this->get('subscribers.redis', $default);
 
-        return (bool) $this->get('subscribers.redis', $old && $this->get('subscribers') === null);
+        return filter_var($given, FILTER_VALIDATE_BOOL);
+    }
+
+    private function isRedisGiven(): bool
+    {
+        // The one that is left out is this package's own.
+        $variables = '/^(RUSTECHO|LARAVEL_ECHO_SERVER)_REDIS_(?!CONNECTION$)/';
+
+        return (bool) $this->get('databaseConfig.redis') || preg_grep($variables, array_keys(array_filter(getenv()))) !== [];
     }
 
     public function redisPrefix(): string

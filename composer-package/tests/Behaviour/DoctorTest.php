@@ -257,6 +257,15 @@ final class DoctorTest extends BehaviourTestCase
         self::assertStringContainsString('both ends use the Redis prefix "laravel_database_"', $output);
     }
 
+    public function testEventsThatGoToRedisWhereTheSidecarDoesNotListen(): void
+    {
+        [$status, $output] = $this->doctor(['RUSTECHO_ON_FAILURE' => 'redis']);
+
+        self::assertSame(1, $status, $output);
+        self::assertStringContainsString('Problems: 1.', $output);
+        self::assertStringContainsString('the sidecar does not listen there [redis-source-off]', $output);
+    }
+
     /** @dataProvider applicationsThatAnswerWrongly */
     #[DataProvider('applicationsThatAnswerWrongly')]
     public function testAnApplicationThatAnswersWrongly(array $env, string $finding, string $advice): void

@@ -26,6 +26,28 @@ final class ConfigFileTest extends TestCase
         self::assertSame('p_', $config->redisPrefix());
     }
 
+    /** @dataProvider sources */
+    #[DataProvider('sources')]
+    public function testWhetherRedisIsListenedTo(string $text, bool $expected, ?string $variable = null): void
+    {
+        putenv('RUSTECHO_SUBSCRIBERS_REDIS' . ($variable === null ? '' : "=$variable"));
+
+        self::assertSame($expected, $this->read($text)->takesRedis());
+        putenv('RUSTECHO_SUBSCRIBERS_REDIS');
+    }
+
+    /** @return array<array{string, bool, 2?: string}> */
+    public static function sources(): array
+    {
+        $redis = '"databaseConfig": {"redis": {"host": "r"}}';
+
+        return [
+            ['{}', false], ["{{$redis}}", true], ['{"databaseConfig": {"redis": {}}}', false], ['{}', true, 'true'],
+            ['{"subscribers": {"redis": true}}', true], ["{\"subscribers\": {\"http\": true}, $redis}", false],
+            ['{"subscribers": {"redis": true}}', false, 'false'],
+        ];
+    }
+
     public function testTheShippedFileIsRead(): void
     {
         $shipped = dirname(__DIR__, 3) . '/deploy/rustecho.json';

@@ -7,15 +7,17 @@ namespace Rustecho\Laravel\Doctor\Checks;
 use Rustecho\Laravel\Doctor\Check;
 use Rustecho\Laravel\Doctor\Finding;
 use Rustecho\Laravel\Doctor\Visit;
+use Rustecho\Laravel\Sidecar\LaravelRedis;
 
-/** Where events travel through Redis: do both ends put the same prefix before the channels? */
+/** Where events travel through Redis: does the sidecar listen, and do both ends put the same prefix before the channels? */
 final class RedisPrefixCheck implements Check
 {
     public function run(Visit $visit): iterable
     {
-        $publishes = $visit->defaultDriver() === 'redis';
+        $isDriver = $visit->defaultDriver() === 'redis';
+        $publishes = $isDriver || $visit->settings->onFailure === 'redis';
         $config = $visit->sidecarConfig;
-        if ($config === null && ! $publishes && $visit->settings->onFailure !== 'redis') {
+        if ($config === null && ! $publishes) {
             yield Finding::good('this application does not publish through Redis');
 
             return;
@@ -25,12 +27,14 @@ final class RedisPrefixCheck implements Check
 
             return;
         }
-        if (! $publishes && ! $config->takesRedis()) {
-            yield Finding::good('Redis is not used');
+        if (! $config->takesRedis()) {
+            yield $publishes ? Finding::problem('redis-source-off') : Finding::good('Redis is not used');
 
             return;
         }
-        $laravel = (string) $visit->config('database.redis.options.prefix');
+        $driver = 'broadcasting.connections.' . $visit->config('broadcasting.default');
+        $name = $isDriver ? $visit->config("$driver.connection") : $visit->settings->redis;
+        $laravel = (new LaravelRedis((array) $visit->config('database.redis'), $name))->prefix();
         $sidecar = getenv('RUSTECHO_REDIS_PREFIX') ?: $config->redisPrefix();
         yield $laravel === $sidecar
             ? Finding::good("both ends use the Redis prefix \"$laravel\"")
