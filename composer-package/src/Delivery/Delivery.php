@@ -54,6 +54,8 @@ final class Delivery
             if ($fallback === null || ($error instanceof Refused && $error->getCode() !== Frame::TRY_LATER)) {
                 throw $error;
             }
+            // What was published before and has failed comes before it there, too.
+            $this->collect();
             $fallback->take($event->withId((string) $id), $error);
 
             return new Receipt((string) $id, null, false, diverted: true);

@@ -257,6 +257,30 @@ final class DeliveryTest extends SidecarTestCase
         );
     }
 
+    /** @dataProvider manners */
+    #[DataProvider('manners')]
+    public function testThePolicyRedisKeepsTheOrder(string $ack, bool $together): void
+    {
+        $this->boot(['on_failure' => 'redis', 'ack' => $ack, 'breaker_ms' => 60_000]);
+        $this->app->instance('redis', $redis = new RecordingRedis());
+        // So much that together() writes what it has more than once.
+        $large = str_repeat('x', 40_000);
+        $publish = fn () => array_map(fn (string $name) => $this->broadcast($name, $large), ['e1', 'e2', 'e3', 'e4']);
+
+        $together ? Rustecho::together($publish) : $publish();
+        $this->app->terminate();
+
+        $events = array_map(static fn (array $one): string => json_decode($one[2], true)['event'], $redis->published);
+        self::assertSame(['e1', 'e2', 'e3', 'e4'], array_values(array_unique($events)));
+        self::assertCount(16, $events, 'each once on each of its channels');
+    }
+
+    /** @return array<string, array{string, bool}> */
+    public static function manners(): array
+    {
+        return ['deferred' => ['deferred', false], 'together' => ['receipt', true], 'none, together' => ['none', true]];
+    }
+
     public function testTheMessageOfBothNamesThePathWhereRedisFailsToo(): void
     {
         $this->boot(['on_failure' => 'redis']);
@@ -326,10 +350,10 @@ final class DeliveryTest extends SidecarTestCase
         $this->boot($settings);
     }
 
-    private function broadcast(string $event): void
+    private function broadcast(string $event, mixed $data = 1): void
     {
         $this->app->make(\Illuminate\Contracts\Broadcasting\Factory::class)
-            ->connection('rustecho')->broadcast(['a', 'b', 'c', 'd'], $event, ['n' => 1]);
+            ->connection('rustecho')->broadcast(['a', 'b', 'c', 'd'], $event, ['n' => $data]);
     }
 
     private function inJob(string $uuid, string $command, callable $work): void
