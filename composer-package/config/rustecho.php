@@ -141,7 +141,8 @@ return [
         | What finds out who the visitor is: "web" for the session cookie,
         | "auth:api" or "auth:sanctum" for a bearer token that the page gives
         | to Echo in auth.headers. In the environment, several are separated
-        | by "|", since a comma separates the parameters of one.
+        | by "|", since a comma separates the parameters of one. Empty or
+        | false: none.
         |
         */
 

@@ -9,11 +9,13 @@ use Illuminate\Broadcasting\BroadcastManager;
 use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Contracts\Foundation\CachesRoutes;
 use Illuminate\Routing\Route;
+use Rustecho\Laravel\Publishers\QuietLog;
 
 /** Gives the application what the sidecar asks it about channels, where the application has not done so itself. */
 final class ChannelAuth
 {
     private const URI = 'broadcasting/auth';
+    private const CHANNELS = 'routes/channels.php';
 
     public function __construct(private readonly Application $app)
     {
@@ -26,7 +28,7 @@ final class ChannelAuth
         if (! ($config['enabled'] ?? true)) {
             return;
         }
-        $this->loadChannels((string) ($config['channels'] ?? ''));
+        $this->loadChannels($this->channelsFile($config['channels'] ?? ''));
         if ($this->app instanceof CachesRoutes && $this->app->routesAreCached()) {
             return;
         }
@@ -70,14 +72,31 @@ final class ChannelAuth
             || ltrim($route->getActionName(), '\\') === BroadcastController::class . '@authenticate';
     }
 
-    /**
-     * @param array<int, string>|string $middleware
-     * @return list<string>
-     */
-    private function middleware(array|string $middleware): array
+    private function channelsFile(mixed $file): string
     {
-        $names = is_array($middleware) ? $middleware : explode('|', $middleware);
+        return is_string($file) || $file === false ? (string) $file : $this->instead('channels', $file, self::CHANNELS, 'a text');
+    }
+
+    /** @return list<string> none for what env() makes of the word "false", too */
+    private function middleware(mixed $middleware): array
+    {
+        $names = is_string($middleware) || $middleware === false ? explode('|', (string) $middleware) : $middleware;
+        if (! is_array($names) || array_filter($names, 'is_string') !== $names) {
+            $names = [$this->instead('middleware', $middleware, 'web', 'a text or a list of texts')];
+        }
 
         return array_values(array_filter(array_map('trim', $names), static fn (string $name): bool => $name !== ''));
+    }
+
+    /** A wrong setting is told to the log: every request and command of the application comes here. */
+    private function instead(string $key, mixed $value, string $default, string $allowed): string
+    {
+        $shown = is_scalar($value) ? var_export($value, true) : get_debug_type($value);
+        (new QuietLog($this->app->make('log')))->error(
+            "The rustecho setting \"auth.$key\" is $shown, but has to be $allowed: \"$default\" is taken. "
+            . 'Correct it in config/rustecho.php or in the environment (RUSTECHO_AUTH_' . strtoupper($key) . ').',
+        );
+
+        return $default;
     }
 }

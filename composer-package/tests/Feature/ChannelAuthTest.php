@@ -133,6 +133,48 @@ final class ChannelAuthTest extends TestCase
         self::assertSame(['web', 'auth:api,web'], $this->authRoutes($this->files->boot())[0]->middleware());
     }
 
+    /** @dataProvider noMiddleware */
+    #[DataProvider('noMiddleware')]
+    public function testNoMiddlewareIsNone(mixed $none): void
+    {
+        $this->files->configure('rustecho', ['auth' => ['middleware' => $none]]);
+
+        self::assertSame([], $this->authRoutes($this->files->boot())[0]->middleware());
+        self::assertStringNotContainsString('setting', $this->files->log());
+    }
+
+    /** @return array<array{mixed}> what env() makes of RUSTECHO_AUTH_MIDDLEWARE=false and =, too */
+    public static function noMiddleware(): array
+    {
+        return [[false], [''], [[]]];
+    }
+
+    /** @dataProvider wrong */
+    #[DataProvider('wrong')]
+    public function testAWrongSettingIsLoggedAndFailsNothing(string $key, mixed $value, string $shown): void
+    {
+        $this->files->configure('rustecho', ['auth' => [$key => $value]]);
+
+        $app = $this->files->boot();
+
+        self::assertSame(['web'], $this->authRoutes($app)[0]->middleware());
+        $says = "ERROR: The rustecho setting \"auth.$key\" is $shown, but has to be ";
+        self::assertStringContainsString($says, $this->files->log());
+        self::assertStringContainsString('RUSTECHO_AUTH_' . strtoupper($key), $this->files->log());
+        $cookie = $this->login($app, 7);
+        self::assertSame('true', $this->ask($app, 'private-orders.7', ['visitor' => $cookie])->getContent());
+    }
+
+    /** @return array<array{string, mixed, string}> */
+    public static function wrong(): array
+    {
+        return [
+            ['middleware', true, 'true'], ['middleware', 7, '7'], ['middleware', ['web', ['auth']], 'array'],
+            ['middleware', new \stdClass(), 'stdClass'], ['channels', ['a.php'], 'array'], ['channels', true, 'true'],
+            ['channels', new \stdClass(), 'stdClass'],
+        ];
+    }
+
     public function testRouteCacheKeepsTheRouteAndLoadsTheChannels(): void
     {
         $fresh = $this->files->boot();
