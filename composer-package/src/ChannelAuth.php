@@ -25,10 +25,10 @@ final class ChannelAuth
     public function complete(): void
     {
         $config = (array) $this->app['config']->get('rustecho.auth', []);
+        $this->loadChannels($this->channelsFile($config['channels'] ?? ''));
         if (! ($config['enabled'] ?? true)) {
             return;
         }
-        $this->loadChannels($this->channelsFile($config['channels'] ?? ''));
         if ($this->app instanceof CachesRoutes && $this->app->routesAreCached()) {
             return;
         }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Rustecho\Laravel\Tests\Feature;
 
 use Illuminate\Broadcasting\BroadcastController;
+use Illuminate\Broadcasting\BroadcastManager;
 use Illuminate\Contracts\Http\Kernel;
 use Illuminate\Foundation\Application;
 use Illuminate\Http\Request;
@@ -70,7 +71,8 @@ final class ChannelAuthTest extends TestCase
     {
         $this->files->configure('rustecho', ['auth' => ['enabled' => false]]);
 
-        self::assertSame([], $this->authRoutes($this->files->boot()));
+        self::assertSame([], $this->authRoutes($app = $this->files->boot()));
+        self::assertTrue($app->make(BroadcastManager::class)->connection()->hasChannels(), 'the channels are another matter');
     }
 
     public function testSessionCookieWithoutCsrfTokenIsEnough(): void
