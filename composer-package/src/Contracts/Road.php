@@ -30,8 +30,10 @@ interface Road extends Publisher
      *
      * @param bool $wait false: takes only those answers that are known already
      *
-     * @return array{accepted: int, spooled: int, failed: int, failures: list<array{id: string, code: int, message: string}>}
-     *     code: why the sidecar refused it, as in the wire format; 0: it did not get it
+     * @return array{
+     *     accepted: int, spooled: int, failed: int, failures: list<array{id: string, code: int, message: string, fate?: int}>
+     * } code: why the sidecar refused it, as in the wire format; 0: it did not get it, or, where the fate is not told or
+     *     FATE_UNKNOWN, not surely
      */
     public function collect(bool $wait = true): array;
 }

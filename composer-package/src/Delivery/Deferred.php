@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Delivery;
 
+use Rustecho\Exception;
 use Rustecho\Laravel\Contracts\Fallback;
 use Rustecho\Laravel\Contracts\Road;
 
@@ -39,7 +40,7 @@ final class Deferred
     /**
      * Collects what there is.
      *
-     * @return list<array{code: int, message: string, event: ?Event, fallback: ?Fallback}> what failed
+     * @return list<array{code: int, message: string, fate: int, event: ?Event, fallback: ?Fallback}> what failed
      */
     public function collect(bool $wait): array
     {
@@ -48,10 +49,10 @@ final class Deferred
         }
         $failures = [];
         foreach ($this->roads as $road) {
-            foreach ($road->collect($wait)['failures'] as ['id' => $id, 'code' => $code, 'message' => $message]) {
-                [$event, $fallback] = $this->events[$id] ?? [null, null];
-                $failures[] = compact('code', 'message', 'event', 'fallback');
-                unset($this->events[$id]);
+            foreach ($road->collect($wait)['failures'] as $failure) {
+                [$event, $fallback] = $this->events[$failure['id']] ?? [null, null];
+                $failures[] = $failure + ['fate' => Exception::FATE_UNKNOWN, 'event' => $event, 'fallback' => $fallback];
+                unset($this->events[$failure['id']]);
             }
         }
         if ($wait) {

@@ -152,14 +152,15 @@ final class Delivery
     }
 
     /**
-     * @param list<array{code: int, message: string, event: ?Event, fallback: ?Fallback}> $failures
+     * @param list<array{code: int, message: string, fate: int, event: ?Event, fallback: ?Fallback}> $failures
      * @return list<BroadcastException> those that nothing could be done about
      */
     private function settle(array $failures): array
     {
         $left = [];
-        foreach ($failures as ['code' => $code, 'message' => $message, 'event' => $event, 'fallback' => $fallback]) {
-            $cause = $code === 0 ? new ConnectionFailed($message, Exception::FATE_UNKNOWN) : new Refused($message, $code);
+        foreach ($failures as $failure) {
+            ['code' => $code, 'message' => $message, 'event' => $event, 'fallback' => $fallback] = $failure;
+            $cause = $code === 0 ? new ConnectionFailed($message, $failure['fate']) : new Refused($message, $code);
             try {
                 if ($event === null || $fallback === null || ! in_array($code, [0, Frame::TRY_LATER], true)) {
                     throw $cause;
@@ -167,10 +168,10 @@ final class Delivery
                 $fallback->take($event, $cause);
             } catch (Throwable $error) {
                 $what = $event === null ? 'an event' : $event->shown();
-                $failure = new BroadcastException("rustecho could not broadcast $what: " . Reason::of($error), $code, $error);
+                $says = "rustecho could not broadcast $what: " . Reason::of($error);
+                $left[] = $failed = new BroadcastException($says, (int) $error->getCode(), $error);
                 $bytes = strlen($event->json ?? '');
-                $this->observer?->failed($event->channels ?? [], $event->name ?? '', $bytes, $failure, null);
-                $left[] = $failure;
+                $this->observer?->failed($event->channels ?? [], $event->name ?? '', $bytes, $failed, null);
             }
         }
 

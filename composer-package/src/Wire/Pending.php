@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Wire;
 
+use Rustecho\Exception;
+
 /** Events that were handed over without waiting, in their order, until their answers have been read. */
 final class Pending
 {
@@ -16,10 +18,16 @@ final class Pending
     private array $frames = [];
     /** @var array<string, bool> those that were not written yet, and whether there will be an answer */
     private array $unsent = [];
+    /** @var array<string, true> those of which certainly nothing was written */
+    private array $untouched = [];
     private int $bytes = 0;
     private int $unsentBytes = 0;
     private int $pid = 0;
-    /** @var array{accepted: int, spooled: int, failed: int, failures: list<array{id: string, code: int, message: string}>} */
+    /**
+     * @var array{
+     *     accepted: int, spooled: int, failed: int, failures: list<array{id: string, code: int, message: string, fate?: int}>
+     * }
+     */
     private array $report = self::NOTHING;
 
     private const NOTHING = ['accepted' => 0, 'spooled' => 0, 'failed' => 0, 'failures' => []];
@@ -29,6 +37,7 @@ final class Pending
         $this->leaveParent();
         $this->frames[$id] = $frame;
         $this->unsent[$id] = $answered;
+        $this->untouched[$id] = true;
         $this->bytes += strlen($frame);
         $this->unsentBytes += strlen($frame);
     }
@@ -57,9 +66,11 @@ final class Pending
         return ! $this->isEmpty() && $this->unsent !== [];
     }
 
-    /** What to write: on a new connection everything, otherwise what was not written. */
+    /** What to write, and now will be: on a new connection everything, otherwise what was not written. */
     public function toWrite(bool $fresh): string
     {
+        $this->untouched = [];
+
         return $this->isEmpty() ? '' : implode('', $fresh ? $this->frames : array_intersect_key($this->frames, $this->unsent));
     }
 
@@ -87,12 +98,13 @@ final class Pending
     /** Whether the refused event is one of these. */
     public function refused(string $id, int $code, string $message): bool
     {
+        $fate = $code !== 0 ? [] : ['fate' => isset($this->untouched[$id]) ? 0 : Exception::FATE_UNKNOWN];
         if (! $this->remove($id)) {
             return false;
         }
         $this->report['failed']++;
         if (count($this->report['failures']) < self::MAX_FAILURES) {
-            $this->report['failures'][] = ['id' => bin2hex($id), 'code' => $code, 'message' => $message];
+            $this->report['failures'][] = ['id' => bin2hex($id), 'code' => $code, 'message' => $message] + $fate;
         }
 
         return true;
@@ -118,7 +130,11 @@ final class Pending
         $this->forget();
     }
 
-    /** @return array{accepted: int, spooled: int, failed: int, failures: list<array{id: string, code: int, message: string}>} */
+    /**
+     * @return array{
+     *     accepted: int, spooled: int, failed: int, failures: list<array{id: string, code: int, message: string, fate?: int}>
+     * }
+     */
     public function report(): array
     {
         [$report, $this->report] = [$this->report, self::NOTHING];
@@ -142,13 +158,13 @@ final class Pending
             return false;
         }
         $this->bytes -= strlen($this->frames[$id]);
-        unset($this->frames[$id], $this->unsent[$id]);
+        unset($this->frames[$id], $this->unsent[$id], $this->untouched[$id]);
 
         return true;
     }
 
     private function forget(): void
     {
-        [$this->frames, $this->unsent, $this->bytes, $this->unsentBytes] = [[], [], 0, 0];
+        [$this->frames, $this->unsent, $this->untouched, $this->bytes, $this->unsentBytes] = [[], [], [], 0, 0];
     }
 }

@@ -74,7 +74,7 @@ final class DeliveryTest extends SidecarTestCase
         self::assertInstanceOf(BroadcastException::class, $reported[0]);
         $says = '/could not broadcast refused on a, b, c and 1 more: .*no good/';
         self::assertMatchesRegularExpression($says, $reported[0]->getMessage());
-        self::assertSame(6, $reported[0]->getPrevious()->getCode());
+        self::assertSame([6, 6], [$reported[0]->getCode(), $reported[0]->getPrevious()->getCode()]);
     }
 
     public function testDeferredFailuresAreReportedAfterEachJob(): void
@@ -255,6 +255,36 @@ final class DeliveryTest extends SidecarTestCase
             [['events', 'private-orders.1', $message], ['events', 'presence-room', $message]],
             $redis->published,
         );
+    }
+
+    /** @dataProvider fates */
+    #[DataProvider('fates')]
+    public function testWhatFailsLaterSaysWhetherItMayHaveArrived(bool $there, string $ack, int $code): void
+    {
+        if ($there) {
+            $this->sidecar->start(static fn (FakePeer $peer) => $peer->readPublish() && $peer->hang());
+        }
+        $this->boot(['transport' => 'php', 'on_failure' => 'throw', 'ack' => $ack, 'timeout_ms' => 200]);
+        $reported = $this->reported();
+
+        try {
+            $ack === 'receipt' ? Rustecho::together(fn () => $this->broadcast('lost')) : $this->broadcast('lost');
+        } catch (BroadcastException $error) {
+            $reported->append($error);
+        }
+        $this->app->terminate();
+
+        self::assertCount(1, $reported);
+        self::assertSame([$code, $code], [$reported[0]->getCode(), $reported[0]->getPrevious()->getCode()]);
+    }
+
+    /** @return array<string, array{bool, string, int}> */
+    public static function fates(): array
+    {
+        return [
+            'deferred, no socket' => [false, 'deferred', 0], 'together, no socket' => [false, 'receipt', 0],
+            'deferred, no answer' => [true, 'deferred', 1], 'together, no answer' => [true, 'receipt', 1],
+        ];
     }
 
     /** @dataProvider manners */
