@@ -6,20 +6,17 @@ namespace Rustecho\Laravel\Tests\Feature;
 
 use Illuminate\Broadcasting\BroadcastEvent;
 use Illuminate\Broadcasting\BroadcastException;
-use Illuminate\Contracts\Debug\ExceptionHandler;
 use Illuminate\Queue\Events\JobExceptionOccurred;
 use Illuminate\Queue\Events\JobProcessed;
 use Illuminate\Queue\Events\JobProcessing;
-use PHPUnit\Framework\Attributes\DataProvider;
 use Rustecho\Laravel\Rustecho;
 use Rustecho\Laravel\Tests\Support\FakePeer;
 use Rustecho\Laravel\Tests\Support\OrderNamed;
 use Rustecho\Laravel\Tests\Support\OrderQueued;
 use Rustecho\Laravel\Tests\Support\OrderShipped;
-use Rustecho\Laravel\Tests\Support\RecordingRedis;
 use Rustecho\Laravel\Tests\Support\WaitingJob;
 
-/** Ids that derive from jobs, receipts that are collected later, and what happens while the sidecar is away. */
+/** Ids that derive from jobs, receipts that are collected later, and events that travel together. */
 final class DeliveryTest extends SidecarTestCase
 {
     public function testABroadcastThatIsTriedAgainHasTheSameIds(): void
@@ -221,152 +218,6 @@ final class DeliveryTest extends SidecarTestCase
         self::assertStringContainsString('could not broadcast refused', $reported[0]->getMessage());
     }
 
-    /** @dataProvider acks */
-    #[DataProvider('acks')]
-    public function testThePolicyLogDropsTheEventAndSaysSo(string $ack): void
-    {
-        $this->boot(['on_failure' => 'log', 'ack' => $ack, 'timeout_ms' => 200]);
-
-        $this->broadcast('lost');
-        event(new OrderNamed('lost'));
-        $this->app->terminate();
-
-        self::assertMatchesRegularExpression('/ERROR: rustecho dropped lost on a, b, c and 1 more: /', $this->files->log());
-        $named = 'ERROR: rustecho dropped ' . OrderNamed::class . ' as lost on orders: ';
-        self::assertStringContainsString($named, $this->files->log());
-    }
-
-    /** @dataProvider acks */
-    #[DataProvider('acks')]
-    public function testThePolicyRedisPublishesThereWithTheSameId(string $ack): void
-    {
-        $this->sidecar->start(static fn (FakePeer $peer) => $peer->readPublish() && $peer->hang());
-        $this->boot(['on_failure' => 'redis', 'redis' => 'events', 'ack' => $ack, 'timeout_ms' => 200]);
-        $redis = new RecordingRedis();
-        $this->app->instance('redis', $redis);
-
-        event(new OrderShipped(1, 'größer'));
-        $this->app->terminate();
-
-        [$tried] = $this->sidecar->received('publish', 1);
-        $message = '{"event":' . json_encode(OrderShipped::class) . ',"socket":null,"rustecho_id":"' . $tried['id']
-            . '","data":{"id":1,"title":"größer"}}';
-        self::assertSame(
-            [['events', 'private-orders.1', $message], ['events', 'presence-room', $message]],
-            $redis->published,
-        );
-    }
-
-    /** @dataProvider fates */
-    #[DataProvider('fates')]
-    public function testWhatFailsLaterSaysWhetherItMayHaveArrived(bool $there, string $ack, int $code): void
-    {
-        if ($there) {
-            $this->sidecar->start(static fn (FakePeer $peer) => $peer->readPublish() && $peer->hang());
-        }
-        $this->boot(['transport' => 'php', 'on_failure' => 'throw', 'ack' => $ack, 'timeout_ms' => 200]);
-        $reported = $this->reported();
-
-        try {
-            $ack === 'receipt' ? Rustecho::together(fn () => $this->broadcast('lost')) : $this->broadcast('lost');
-        } catch (BroadcastException $error) {
-            $reported->append($error);
-        }
-        $this->app->terminate();
-
-        self::assertCount(1, $reported);
-        self::assertSame([$code, $code], [$reported[0]->getCode(), $reported[0]->getPrevious()->getCode()]);
-    }
-
-    /** @return array<string, array{bool, string, int}> */
-    public static function fates(): array
-    {
-        return [
-            'deferred, no socket' => [false, 'deferred', 0], 'together, no socket' => [false, 'receipt', 0],
-            'deferred, no answer' => [true, 'deferred', 1], 'together, no answer' => [true, 'receipt', 1],
-        ];
-    }
-
-    /** @dataProvider manners */
-    #[DataProvider('manners')]
-    public function testThePolicyRedisKeepsTheOrder(string $ack, bool $together): void
-    {
-        $this->boot(['on_failure' => 'redis', 'ack' => $ack, 'breaker_ms' => 60_000]);
-        $this->app->instance('redis', $redis = new RecordingRedis());
-        // So much that together() writes what it has more than once.
-        $large = str_repeat('x', 40_000);
-        $publish = fn () => array_map(fn (string $name) => $this->broadcast($name, $large), ['e1', 'e2', 'e3', 'e4']);
-
-        $together ? Rustecho::together($publish) : $publish();
-        $this->app->terminate();
-
-        $events = array_map(static fn (array $one): string => json_decode($one[2], true)['event'], $redis->published);
-        self::assertSame(['e1', 'e2', 'e3', 'e4'], array_values(array_unique($events)));
-        self::assertCount(16, $events, 'each once on each of its channels');
-    }
-
-    /** @return array<string, array{string, bool}> */
-    public static function manners(): array
-    {
-        return ['deferred' => ['deferred', false], 'together' => ['receipt', true], 'none, together' => ['none', true]];
-    }
-
-    public function testTheMessageOfBothNamesThePathWhereRedisFailsToo(): void
-    {
-        $this->boot(['on_failure' => 'redis']);
-        $this->app->bind('redis', static fn () => throw new \RuntimeException('Connection refused'));
-
-        try {
-            $this->broadcast('lost');
-            self::fail('No BroadcastException was thrown.');
-        } catch (BroadcastException $error) {
-            self::assertStringContainsString($this->sidecar->path, $error->getMessage());
-            self::assertStringContainsString('Redis, which "on_failure" names, does not', $error->getMessage());
-            self::assertStringContainsString('Connection refused. See `php artisan rustecho:doctor`.', $error->getMessage());
-        }
-    }
-
-    public function testWhereNobodyListensToRedisTheEventFails(): void
-    {
-        $this->boot(['on_failure' => 'redis']);
-        $this->app->instance('redis', new RecordingRedis(0));
-
-        try {
-            $this->broadcast('lost');
-            self::fail('No BroadcastException was thrown.');
-        } catch (BroadcastException $error) {
-            self::assertStringContainsString($this->sidecar->path, $error->getMessage());
-            self::assertStringContainsString('nobody listens to a on Redis, which "on_failure" names.', $error->getMessage());
-            self::assertSame([0, 0], [$error->getCode(), $error->getPrevious()->getCode()], 'it certainly was not published');
-        }
-    }
-
-    /** @return array<string, array{string}> */
-    public static function acks(): array
-    {
-        return ['receipt' => ['receipt'], 'deferred' => ['deferred']];
-    }
-
-    public function testThePolicyThrowThrows(): void
-    {
-        $this->boot(['on_failure' => 'throw']);
-        $this->expectException(BroadcastException::class);
-        $this->expectExceptionMessageMatches('~could not broadcast lost on a.* as user .*err(no|or) 2.*rustecho:doctor~s');
-
-        $this->broadcast('lost');
-    }
-
-    public function testWithoutASettingEventsAreSpooledAndWhatCannotBeIsThrown(): void
-    {
-        $this->boot();
-        $spool = dirname($this->sidecar->path) . '/spool';
-        self::assertDirectoryDoesNotExist($spool);
-        $this->expectException(BroadcastException::class);
-        $this->expectExceptionMessage('could not be spooled');
-
-        $this->broadcast('lost');
-    }
-
     /** @param array<string, mixed> $settings */
     private function start(array $settings = []): void
     {
@@ -380,10 +231,10 @@ final class DeliveryTest extends SidecarTestCase
         $this->boot($settings);
     }
 
-    private function broadcast(string $event, mixed $data = 1): void
+    private function broadcast(string $event): void
     {
         $this->app->make(\Illuminate\Contracts\Broadcasting\Factory::class)
-            ->connection('rustecho')->broadcast(['a', 'b', 'c', 'd'], $event, ['n' => $data]);
+            ->connection('rustecho')->broadcast(['a', 'b', 'c', 'd'], $event, ['n' => 1]);
     }
 
     private function inJob(string $uuid, string $command, callable $work): void
@@ -392,19 +243,5 @@ final class DeliveryTest extends SidecarTestCase
         $this->app['events']->dispatch(new JobProcessing('database', $job));
         $work();
         $this->app['events']->dispatch(new JobProcessed('database', $job));
-    }
-
-    /** @return \ArrayObject<int, \Throwable> what is reported from now on */
-    private function reported(): \ArrayObject
-    {
-        $reported = new \ArrayObject();
-        $handler = $this->app->make(ExceptionHandler::class);
-        $handler->reportable(static function (\Throwable $error) use ($reported): bool {
-            $reported->append($error);
-
-            return false;
-        });
-
-        return $reported;
     }
 }

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Tests\Feature;
 
+use Illuminate\Contracts\Debug\ExceptionHandler;
 use Illuminate\Foundation\Application;
 use PHPUnit\Framework\TestCase;
 use Rustecho\Laravel\Tests\Support\FakeSidecar;
@@ -38,5 +39,19 @@ abstract class SidecarTestCase extends TestCase
         $base = ['socket' => $this->sidecar->path, 'timeout_ms' => 2_000, 'breaker_ms' => 0];
         $this->files->configure('rustecho', $settings + $base);
         $this->app = $this->files->boot($providers);
+    }
+
+    /** @return \ArrayObject<int, \Throwable> what is reported from now on */
+    protected function reported(): \ArrayObject
+    {
+        $reported = new \ArrayObject();
+        $handler = $this->app->make(ExceptionHandler::class);
+        $handler->reportable(static function (\Throwable $error) use ($reported): bool {
+            $reported->append($error);
+
+            return false;
+        });
+
+        return $reported;
     }
 }
