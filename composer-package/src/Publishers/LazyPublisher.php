@@ -5,6 +5,8 @@ declare(strict_types=1);
 namespace Rustecho\Laravel\Publishers;
 
 use Closure;
+use Rustecho\ConnectionFailed;
+use Rustecho\Exception;
 use Rustecho\Laravel\Contracts\Fallback;
 use Rustecho\Laravel\Contracts\Publisher;
 use Rustecho\Laravel\Contracts\Road;
@@ -12,6 +14,7 @@ use Rustecho\Laravel\Delivery\Delivery;
 use Rustecho\Laravel\Delivery\Event;
 use Rustecho\Laravel\Receipt;
 use Rustecho\Laravel\Settings;
+use Rustecho\Timeout;
 
 /**
  * Chooses the road when the first event is published, and takes events for more channels than one publish may name.
@@ -41,11 +44,25 @@ final class LazyPublisher implements Publisher
             return $fake->publish($channels, $event, $json, $socketId);
         }
         $road = $this->chosen();
-        while (count($channels) > self::MAX_CHANNELS) {
-            $this->pass($road, array_splice($channels, 0, self::MAX_CHANNELS), $event, $json, $socketId, true);
-        }
+        $passed = 0;
+        try {
+            for (; count($channels) - $passed > self::MAX_CHANNELS; $passed += self::MAX_CHANNELS) {
+                $this->pass($road, array_slice($channels, $passed, self::MAX_CHANNELS), $event, $json, $socketId, true);
+            }
 
-        return $this->pass($road, $channels, $event, $json, $socketId, false);
+            return $this->pass($road, array_slice($channels, $passed), $event, $json, $socketId, false);
+        } catch (Exception $error) {
+            throw $passed === 0 ? $error : self::inPart($error, $passed, $channels[$passed]);
+        }
+    }
+
+    /** What the cause says of itself, such as a refusal, is not true of the whole event. */
+    private static function inPart(Exception $cause, int $passed, string $next): Exception
+    {
+        $class = $cause instanceof ConnectionFailed || $cause instanceof Timeout ? get_class($cause) : Exception::class;
+        $which = "it was passed on for its first $passed channels, and not, or not surely, for those from $next on";
+
+        return new $class("$which: {$cause->getMessage()}", Exception::FATE_UNKNOWN, $cause);
     }
 
     public function chosen(): Publisher

@@ -7,8 +7,10 @@ namespace Rustecho\Laravel\Tests\Feature;
 use Illuminate\Broadcasting\BroadcastException;
 use Illuminate\Contracts\Broadcasting\Factory;
 use PHPUnit\Framework\Attributes\DataProvider;
+use Rustecho\Exception;
 use Rustecho\Laravel\RustechoBroadcaster;
 use Rustecho\Laravel\Tests\Support\OrderShipped;
+use Rustecho\Refused;
 
 /** Events of a whole Laravel application, on their way over a real Unix socket. */
 final class BroadcastTest extends PublishingTestCase
@@ -20,7 +22,7 @@ final class BroadcastTest extends PublishingTestCase
 
     protected static function refusal(array $publish): ?array
     {
-        return $publish['event'] === 'refused' ? [8, 'the sidecar is stopping'] : null;
+        return in_array('refused', [$publish['event'], ...$publish['channels']], true) ? [8, 'the sidecar is stopping'] : null;
     }
 
     public function testAnEventGoesToItsChannelsButNotToItsSender(): void
@@ -68,6 +70,23 @@ final class BroadcastTest extends PublishingTestCase
         $got = array_column($this->sidecar->received('publish', 3), 'channels');
         self::assertSame([100, 100, 50], array_map('count', $got));
         self::assertSame($channels, array_merge(...$got));
+    }
+
+    public function testAFailureAmidManyChannelsSaysWhichHaveHadTheEvent(): void
+    {
+        $channels = array_map(static fn (int $n): string => "c.$n", range(1, 150));
+        try {
+            $this->broadcast([...$channels, 'refused'], 'e', []);
+            self::fail('No BroadcastException was thrown.');
+        } catch (BroadcastException $error) {
+        }
+
+        $says = 'it was passed on for its first 100 channels, and not, or not surely, for those from c.101 on: the sidecar';
+        self::assertStringContainsString($says, $error->getMessage());
+        self::assertNotInstanceOf(Refused::class, $error->getPrevious(), 'some have got it');
+        self::assertSame([Exception::FATE_UNKNOWN, Exception::FATE_UNKNOWN], [
+            $error->getCode(), $error->getPrevious()->getCode(),
+        ]);
     }
 
     /** @dataProvider impossibleSocketIds */
