@@ -43,14 +43,16 @@ final class Settings
     }
 
     /**
-     * @param array<string, mixed> $connection the entry in config/broadcasting.php, whose keys win
+     * @param array<string, mixed> $connection the entry in config/broadcasting.php, whose keys win, but for null
      * @param array<string, mixed> $defaults config/rustecho.php
      *
      * @throws InvalidOption naming the key, the value and what it may be
      */
     public static function from(array $connection, array $defaults = []): self
     {
-        $values = $connection + $defaults + ['transport' => 'auto'];
+        // A key for which env() has found nothing hides nothing.
+        $given = array_filter($connection, static fn (mixed $value): bool => $value !== null);
+        $values = $given + $defaults + ['transport' => 'auto'];
 
         return new self(
             // env() turns the word "null" into null, so this is what RUSTECHO_TRANSPORT=null arrives as.

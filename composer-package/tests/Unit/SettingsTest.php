@@ -38,8 +38,17 @@ final class SettingsTest extends TestCase
 
     public function testTheWordNullInTheEnvironmentMeansTheNullTransport(): void
     {
-        self::assertSame('null', Settings::from(['transport' => null])->transport);
         self::assertSame('null', Settings::from([], ['transport' => null])->transport);
+        self::assertSame('null', Settings::from(['transport' => null], ['transport' => null])->transport);
+    }
+
+    public function testANullInTheConnectionLeavesTheKeyToTheFile(): void
+    {
+        $keys = ['transport' => 'php', 'socket' => '/a.sock', 'timeout_ms' => 80, 'ack' => 'none', 'on_failure' => 'redis'];
+        $keys += ['breaker_ms' => 7, 'spool' => '/s', 'spool_max_bytes' => 9, 'redis' => 'r'];
+
+        self::assertEquals(Settings::from($keys), Settings::from(array_fill_keys(array_keys($keys), null), $keys));
+        self::assertSame('auto', Settings::from(['transport' => null])->transport);
     }
 
     /** @dataProvider wrong */
