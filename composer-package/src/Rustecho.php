@@ -4,6 +4,10 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel;
 
+use Closure;
+use Illuminate\Broadcasting\BroadcastManager;
+use Illuminate\Broadcasting\Broadcasters\Broadcaster;
+use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Support\Facades\Facade;
 use LogicException;
 use Rustecho\Laravel\Publishers\PublisherFactory;
@@ -37,12 +41,27 @@ final class Rustecho extends Facade
         $app->make(PublisherFactory::class)->replaceBy($fake);
         $default = $app['config']->get('broadcasting.default');
         if ($app['config']->get("broadcasting.connections.$default.driver") !== 'rustecho') {
-            $app['config']->set('broadcasting.default', 'rustecho');
+            self::becomeDefault($app);
         }
         // Not swap(): the factory stays what the container gives to everyone else.
         self::$resolvedInstance[self::getFacadeAccessor()] = $fake;
 
         return $fake;
+    }
+
+    /** The channels were registered at the start, with the broadcaster that was the default one then. */
+    private static function becomeDefault(Application $app): void
+    {
+        $manager = $app->make(BroadcastManager::class);
+        $name = (string) $manager->getDefaultDriver();
+        // One that nobody has asked for yet has no channels, and may be none that can be made.
+        $before = Closure::bind(fn () => $this->drivers[$name] ?? null, $manager, BroadcastManager::class)();
+        $app['config']->set('broadcasting.default', 'rustecho');
+        $ours = $manager->connection();
+        if ($before instanceof Broadcaster && $ours instanceof RustechoBroadcaster) {
+            $ours->adopt($before);
+        }
+        (new ChannelAuth($app))->complete();
     }
 
     /**

@@ -133,6 +133,13 @@ final class RustechoBroadcaster extends Broadcaster
         return $this->channels !== [];
     }
 
+    /** Answers for the channels of another broadcaster, too. */
+    public function adopt(Broadcaster $other): void
+    {
+        $this->channels += $other->channels;
+        $this->channelOptions += $other->channelOptions;
+    }
+
     /** The browser sends the id in a header: what cannot be a socket's id leaves nobody out, and does not fail the event. */
     private function socketId(mixed $value): ?string
     {

@@ -7,7 +7,9 @@ namespace Rustecho\Laravel\Tests\Feature;
 use Illuminate\Broadcasting\BroadcastException;
 use Illuminate\Broadcasting\PrivateChannel;
 use Illuminate\Contracts\Broadcasting\Factory;
+use Illuminate\Contracts\Http\Kernel;
 use Illuminate\Foundation\Application;
+use Illuminate\Http\Request;
 use Illuminate\Notifications\AnonymousNotifiable;
 use Illuminate\Notifications\Events\BroadcastNotificationCreated;
 use Illuminate\Notifications\NotificationServiceProvider;
@@ -164,6 +166,32 @@ final class FakeTest extends TestCase
         ];
     }
 
+    /** @dataProvider registrations */
+    #[DataProvider('registrations')]
+    public function testChannelsAreAuthorisedAsBefore(bool $byTheApplication): void
+    {
+        $file = 'routes/channels.php';
+        $channels = $byTheApplication ? '' : $file;
+        $this->files->configure('rustecho', ['auth' => ['middleware' => 'auth:api', 'channels' => $channels]]);
+        $this->files->write($file, '<?php use Illuminate\Support\Facades\Broadcast; '
+            . "Broadcast::channel('orders.{id}', fn (\$user, \$id) => (int) \$user->id === (int) \$id, ['guards' => ['api']]);");
+        $this->app = $this->files->boot();
+        if ($byTheApplication) {
+            require $this->files->folder . "/$file";
+        }
+
+        Rustecho::fake();
+
+        self::assertSame([200, 'true'], $this->ask('private-orders.7'));
+        self::assertSame(403, $this->ask('private-orders.8')[0]);
+    }
+
+    /** @return array<string, array{bool}> */
+    public static function registrations(): array
+    {
+        return ['registered with the default broadcaster' => [true], 'left to the package' => [false]];
+    }
+
     public function testASecondFakeBeginsAnew(): void
     {
         event(new OrderShipped(1, 'x'));
@@ -182,6 +210,16 @@ final class FakeTest extends TestCase
         $this->expectExceptionMessage('Call Rustecho::fake() before what is tested, then Rustecho::assertBroadcast().');
 
         Rustecho::assertBroadcast('order.renamed');
+    }
+
+    /** @return array{int, string} status and body */
+    private function ask(string $channel): array
+    {
+        $server = ['HTTP_ACCEPT' => 'application/json', 'HTTP_AUTHORIZATION' => 'Bearer 7'];
+        $request = Request::create('/broadcasting/auth', 'POST', ['channel_name' => $channel], [], [], $server);
+        $response = $this->app->make(Kernel::class)->handle($request);
+
+        return [$response->getStatusCode(), (string) $response->getContent()];
     }
 
     /** @param callable(): void $assertion */
