@@ -23,8 +23,9 @@ return [
     |--------------------------------------------------------------------------
     |
     | Path of the sidecar's Unix socket, the same as unixSocket.path in its
-    | rustecho.json. Left out: the ini setting rustecho.socket where there is
-    | one, else /run/rustecho/rustecho.sock.
+    | rustecho.json. It has to be absolute: web requests have another
+    | working directory than artisan. Left out: the ini setting
+    | rustecho.socket where there is one, else /run/rustecho/rustecho.sock.
     |
     */
 
@@ -106,11 +107,11 @@ return [
     |--------------------------------------------------------------------------
     |
     | The folder that on_failure "spool" writes to, the same as spool.path in
-    | rustecho.json; the sidecar makes it. Left out: the ini setting
-    | rustecho.spool, else /var/spool/rustecho for a socket under /run, and
-    | the folder "spool" beside the socket otherwise. The second is the most
-    | bytes of all files there; over it, publishing throws. 256 MiB if left
-    | out.
+    | rustecho.json, an absolute path; the sidecar makes it. Left out: the
+    | ini setting rustecho.spool, else /var/spool/rustecho for a socket under
+    | /run, and the folder "spool" beside the socket otherwise. The second is
+    | the most bytes of all files there; over it, publishing throws. 256 MiB
+    | if left out.
     |
     */
 

@@ -57,12 +57,12 @@ final class Settings
         return new self(
             // env() turns the word "null" into null, so this is what RUSTECHO_TRANSPORT=null arrives as.
             self::text('transport', $values['transport'] ?? 'null') ?? 'auto',
-            self::path('socket', $values['socket'] ?? null),
+            self::socket($values['socket'] ?? null),
             self::number('timeout_ms', $values['timeout_ms'] ?? null, 1, self::MAX_TIMEOUT_MS, 'milliseconds'),
             self::oneOf('ack', $values['ack'] ?? null, ['receipt', 'deferred', 'none']),
             self::oneOf('on_failure', $values['on_failure'] ?? null, ['spool', 'redis', 'throw', 'log']),
             self::number('breaker_ms', $values['breaker_ms'] ?? null, 0, self::MAX_BREAKER_MS, 'milliseconds'),
-            self::text('spool', $values['spool'] ?? null),
+            self::path('spool', $values['spool'] ?? null),
             self::number('spool_max_bytes', $values['spool_max_bytes'] ?? null, 0, PHP_INT_MAX, 'bytes'),
             self::text('redis', $values['redis'] ?? null),
         );
@@ -127,13 +127,26 @@ final class Settings
         return $value === '' ? null : $value;
     }
 
-    /** As long as the system takes: PHP cuts a longer one off, and then names another file. */
+    /** Not one that means another file in public/, where web requests are, than it means to artisan. */
     private static function path(string $key, mixed $value): ?string
     {
         $path = self::text($key, $value);
+
+        return $path === null || $path[0] === '/' ? $path : throw self::wrong(
+            $key,
+            $value,
+            "an absolute path, as base_path('$path') in config/rustecho.php is: web requests have another working directory than "
+            . 'artisan',
+        );
+    }
+
+    /** As long as the system takes: PHP cuts a longer one off, and then names another file. */
+    private static function socket(mixed $value): ?string
+    {
+        $path = self::path('socket', $value);
         $good = $path === null || (strlen($path) <= self::MAX_SOCKET_BYTES && ! str_contains($path, "\0"));
 
-        return $good ? $path : throw self::wrong($key, $value, 'the path of a Unix socket, 1 to 107 bytes');
+        return $good ? $path : throw self::wrong('socket', $value, 'the path of a Unix socket, 1 to 107 bytes');
     }
 
     private static function number(string $key, mixed $value, int $least, int $most, string $unit): ?int

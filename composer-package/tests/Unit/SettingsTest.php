@@ -84,6 +84,10 @@ final class SettingsTest extends TestCase
             ['socket', '/' . str_repeat('x', 107), "'/" . str_repeat('x', 107) . "'", '1 to 107 bytes'],
             ['socket', "/a\0b", "'/a'", 'the path of a Unix socket'],
             ['transport', 1, '1', 'text'],
+            ['socket', 'storage/x.sock', "'storage/x.sock'", 'an absolute path, as'],
+            ['socket', './x.sock', "'./x.sock'", "base_path('./x.sock')"],
+            ['spool', 'storage/spool', "'storage/spool'", "base_path('storage/spool')"],
+            ['spool', ['/a'], 'array', 'text'],
         ];
     }
 }
