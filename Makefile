@@ -2,13 +2,18 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup build build-ext install-ext uninstall-ext deb-ext deb dist dev test-deploy test-dev lint deny fmt test-rust test-ext test-package test-laravel test-parity test-conformance test-autobahn test-guard fuzz test-e2e test-docs screenshots test-demo test-bench bench-fanout test-kill chaos soak bench-packages bench-publish bench-instructions clean
+.PHONY: help demo test setup build build-ext install-ext uninstall-ext deb-ext deb dist dev test-deploy test-dev lint deny fmt test-build test-rust test-ext test-package test-laravel test-parity test-conformance test-autobahn test-guard fuzz test-e2e test-docs screenshots test-demo test-bench bench-fanout test-kill chaos soak bench-packages bench-publish bench-instructions clean
 
 # One target folder for all parts, so that nothing is built twice.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 # What the tests of the package and of the extension run.
 export RUSTECHO_BINARY = $(CARGO_TARGET_DIR)/release/rustecho
 export RUSTECHO_EXTENSION = $(CARGO_TARGET_DIR)/release/librustecho.so
+
+# Tests and demo run what is optimised as released but for the last percents, which take the compiler longer than all the rest. What
+# `make build`, the packages and the benchmarks make has them.
+demo dev test test-% chaos soak: export CARGO_PROFILE_RELEASE_LTO = off
+demo dev test test-% chaos soak: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS = 16
 
 help: ## list the targets
 	@echo 'make demo              a page that receives Laravel events, everything started for you; Ctrl-C stops it'
@@ -69,6 +74,8 @@ lint: deny ## rustfmt, clippy, phpcs, composer validate, shellcheck, deny.toml: 
 
 deny: ## hold every crate to deny.toml: licences, sources
 	@scripts/deny.py
+
+test-build: build build-ext ## what the tests run: sidecar and extension, built in a third of the time of `make build`
 
 test-rust: ## unit and property tests of wire and sidecar; needs no PHP, Redis or node
 	cargo test --quiet

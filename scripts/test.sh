@@ -10,7 +10,7 @@ heading=$'\033[1m' plain=$'\033[0m'
 [ -t 1 ] || heading='' plain=''
 
 part_setup() { scripts/setup.sh test browser trees; }
-part_build() { scripts/build.sh sidecar ext; }
+part_build() { make --no-print-directory test-build; }
 part_lint() { make --no-print-directory lint; }
 part_rust() { make --no-print-directory test-rust; }
 part_ext() { make --no-print-directory test-ext; }
@@ -26,7 +26,6 @@ part_kill() { RUNS=2 make --no-print-directory test-kill; }
 # The same seed each time: what it finds is of the change, not of the dice.
 part_chaos() { ROUNDS=4 WINDOW_MS=8000 SEED=8 make --no-print-directory chaos; }
 part_bench() { make --no-print-directory test-bench; }
-# A minute each takes .ci/run, which has the time.
 part_fuzz() { scripts/fuzz.sh "${FUZZ_SECONDS:-5}"; }
 part_demo() { make --no-print-directory test-demo; }
 part_dev() { make --no-print-directory test-dev; }
@@ -35,7 +34,7 @@ part_dev() { make --no-print-directory test-dev; }
 hint() {
   case $1 in
     setup) echo 'apt: the network, /etc/apt/sources.list; by hand: scripts/setup.sh test browser trees' ;;
-    build) echo 'scripts/build.sh sidecar ext; Rust 1.94 or newer, php-dev, libclang-dev' ;;
+    build) echo 'make test-build; Rust 1.94 or newer, php-dev, libclang-dev' ;;
     lint) echo 'cargo fmt --all mends the form of Rust, phpcbf that of PHP; the rest stands above with file and line' ;;
     rust) echo 'one test: cargo test -p rustecho-sidecar NAME; a document or table that is old says how it is made anew' ;;
     ext) echo 'one script: php-ext/tests/run.sh NAME' ;;
