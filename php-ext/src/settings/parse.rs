@@ -27,8 +27,9 @@ pub(crate) enum OnFailure {
 
 /// Checks a socket's path; `name` is where it comes from.
 pub(crate) fn socket(name: &str, path: &str) -> Result<String, BadSetting> {
-    if path.is_empty() || path.len() > MAX_PATH_LEN || path.contains('\0') {
-        return Err(BadSetting::new(name, path, "the path of a Unix socket, 1 to 107 bytes"));
+    // php-fpm is in another folder than artisan: a relative path would be two sockets.
+    if !path.starts_with('/') || path.len() > MAX_PATH_LEN || path.contains('\0') {
+        return Err(BadSetting::new(name, path, "the absolute path of a Unix socket, at most 107 bytes"));
     }
     Ok(path.to_owned())
 }

@@ -50,11 +50,11 @@ throws(InvalidOption::class, $options(['timeout_ms' => '50']), "options['timeout
 throws(InvalidOption::class, $options(['timeout_ms' => 0]), "options['timeout_ms']: \"0\" is not", 'from 1 to 60000');
 throws(InvalidOption::class, $options(['ack' => 'yes']), "options['ack']: \"yes\" is not \"receipt\", \"deferred\" or \"none\"");
 throws(InvalidOption::class, $options(['id' => 'xyz']), "options['id']: \"xyz\" is not 32 hexadecimal digits");
-throws(InvalidOption::class, $options(['socket' => '']), "options['socket']: \"\" is not the path");
+throws(InvalidOption::class, $options(['socket' => '']), "options['socket']: \"\" is not the absolute path");
 throws(InvalidOption::class, $options(['socket' => []]), "options['socket']: a value of type array is not a string");
-throws(InvalidOption::class, $options(['socket' => str_repeat('/x', 60)]), '1 to 107 bytes');
+throws(InvalidOption::class, $options(['socket' => str_repeat('/x', 60)]), 'at most 107 bytes');
 
-foreach (['rustecho.timeout_ms' => ['0', '60001', 'soon', '-1', '1.5', ''], 'rustecho.ack' => ['maybe'], 'rustecho.socket' => [str_repeat('x', 108)]] as $name => $values) {
+foreach (['rustecho.timeout_ms' => ['0', '60001', 'soon', '-1', '1.5', ''], 'rustecho.ack' => ['maybe'], 'rustecho.socket' => ['/' . str_repeat('x', 108), 'storage/rustecho.sock']] as $name => $values) {
     foreach ($values as $value) {
         $before = ini_set($name, $value);
         throws(InvalidOption::class, $publish(['c'], 'e', '1'), "$name: \"" . substr($value, 0, 64) . '"');
