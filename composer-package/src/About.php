@@ -15,8 +15,7 @@ final class About
     {
         $config = $app->make('config');
         try {
-            $connection = (array) $config->get('broadcasting.connections.rustecho', []);
-            $settings = Settings::from($connection, (array) $config->get('rustecho', []));
+            $settings = BroadcastConnection::of($config)->settings();
             $health = (new Health\SidecarHealth($config))->check();
             $road = [
                 'Sidecar' => $health->about['sidecar'] ?? 'does not answer',

@@ -7,12 +7,12 @@ namespace Rustecho\Laravel\Console;
 use Illuminate\Console\Command;
 use InvalidArgumentException;
 use Rustecho\InvalidOption;
+use Rustecho\Laravel\BroadcastConnection;
 use Rustecho\Laravel\Doctor\Check;
 use Rustecho\Laravel\Doctor\Checks;
 use Rustecho\Laravel\Doctor\Finding;
 use Rustecho\Laravel\Doctor\Visit;
 use Rustecho\Laravel\Doctor\WebUser;
-use Rustecho\Laravel\Settings;
 use Rustecho\Laravel\Sidecar\ConfigFile;
 use Rustecho\Laravel\Sidecar\Unreachable;
 
@@ -20,7 +20,7 @@ use Rustecho\Laravel\Sidecar\Unreachable;
 final class DoctorCommand extends Command
 {
     protected $signature = 'rustecho:doctor
-        {--connection=rustecho : the connection in config/broadcasting.php}
+        {--connection= : the connection in config/broadcasting.php; without it the one that events take}
         {--sidecar= : where the sidecar answers on this machine, such as http://127.0.0.1:6001}
         {--url= : where pages reach the sidecar; without it APP_URL}
         {--config= : the sidecar\'s configuration file; without it rustecho.json in the application\'s folder}
@@ -74,14 +74,14 @@ final class DoctorCommand extends Command
 
     private function visit(): Visit
     {
-        $name = (string) $this->option('connection');
         $config = $this->laravel['config'];
+        $connection = BroadcastConnection::of($config, $this->option('connection'));
         $file = ConfigFile::find($this->laravel->basePath(), $this->option('config')) ?? $this->elsewhere();
 
         return new Visit(
             $this->laravel,
-            $name,
-            Settings::from((array) $config->get("broadcasting.connections.$name", []), (array) $config->get('rustecho', [])),
+            $connection->name,
+            $connection->settings(),
             $file,
             $this->option('sidecar') ?? $config->get('rustecho.sidecar.url') ?? $file?->url() ?? 'http://127.0.0.1:6001',
             $this->option('url') ?? (string) $config->get('app.url'),

@@ -6,7 +6,7 @@ namespace Rustecho\Laravel\Console;
 
 use Illuminate\Console\Command;
 use Rustecho\InvalidOption;
-use Rustecho\Laravel\Settings;
+use Rustecho\Laravel\BroadcastConnection;
 use Rustecho\Laravel\Sidecar\ConfigFile;
 use Rustecho\Laravel\Sidecar\LaravelRedis;
 use Rustecho\Laravel\Sidecar\Program;
@@ -56,8 +56,7 @@ final class StartCommand extends Command
     private function generated(): string
     {
         $config = $this->laravel['config'];
-        $connection = (array) $config->get('broadcasting.connections.rustecho', []);
-        $settings = Settings::from($connection, (array) $config->get('rustecho', []));
+        $settings = BroadcastConnection::of($config)->settings();
         $redis = $settings->onFailure === 'redis'
             ? (new LaravelRedis((array) $config->get('database.redis'), $settings->redis))->forSidecar()
             : null;

@@ -8,6 +8,7 @@ use Illuminate\Console\Command;
 use Psr\Log\NullLogger;
 use Rustecho\Exception;
 use Rustecho\InvalidOption;
+use Rustecho\Laravel\BroadcastConnection;
 use Rustecho\Laravel\Publishers\PublisherFactory;
 use Rustecho\Laravel\Publishers\StreamPublisher;
 use Rustecho\Laravel\Settings;
@@ -16,24 +17,23 @@ use Rustecho\Laravel\Version;
 /** Says which road events take from here, and whether the sidecar answers. */
 final class StatusCommand extends Command
 {
-    protected $signature = 'rustecho:status {--connection=rustecho : the connection in config/broadcasting.php}';
+    protected $signature = 'rustecho:status
+        {--connection= : the connection in config/broadcasting.php; without it the one that events take}';
 
     protected $description = 'Show which road events take to the rustecho sidecar, and whether it answers';
 
     public function handle(): int
     {
-        $name = (string) $this->option('connection');
+        $connection = BroadcastConnection::of($this->laravel['config'], $this->option('connection'));
         try {
-            $settings = Settings::from(
-                (array) $this->laravel['config']->get("broadcasting.connections.$name", []),
-                (array) $this->laravel['config']->get('rustecho', []),
-            );
+            $settings = $connection->settings();
         } catch (InvalidOption $wrong) {
             $this->error($wrong->getMessage());
 
             return self::FAILURE;
         }
-        $this->line('driver:    ' . $this->laravel['config']->get('broadcasting.default') . " (looking at the connection $name)");
+        $default = $this->laravel['config']->get('broadcasting.default');
+        $this->line("driver:    $default (looking at the connection $connection->name)");
         $this->line('transport: ' . $settings->transport . ', which is ' . $this->road($settings));
         $this->line('package:   ' . Version::PACKAGE . ' in Laravel ' . $this->laravel->version());
         $this->line('extension: ' . (phpversion('rustecho') ?: 'not loaded') . ' in php ' . PHP_VERSION . ' ' . PHP_SAPI);

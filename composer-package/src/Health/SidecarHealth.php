@@ -7,8 +7,8 @@ namespace Rustecho\Laravel\Health;
 use Illuminate\Contracts\Config\Repository;
 use Psr\Log\NullLogger;
 use Rustecho\Exception;
+use Rustecho\Laravel\BroadcastConnection;
 use Rustecho\Laravel\Publishers\StreamPublisher;
-use Rustecho\Laravel\Settings;
 use Rustecho\Laravel\Version;
 
 /**
@@ -25,14 +25,12 @@ final class SidecarHealth
     {
     }
 
-    public function check(string $connection = 'rustecho'): Health
+    /** @param string|null $connection in config/broadcasting.php; null: the one that events take */
+    public function check(?string $connection = null): Health
     {
         $begun = hrtime(true);
         try {
-            $settings = Settings::from(
-                (array) $this->config->get("broadcasting.connections.$connection", []),
-                (array) $this->config->get('rustecho', []),
-            );
+            $settings = BroadcastConnection::of($this->config, $connection)->settings();
             if ($settings->transport === 'null') {
                 return new Health(Health::WARNING, 'The transport is "null": events are thrown away.');
             }
