@@ -183,18 +183,34 @@ final class Spool
                 return;
             }
         }
-        throw new SpoolFailed("somebody removes the files in $this->folder at once");
+        throw new SpoolFailed("somebody takes or removes the files in $this->folder at once");
     }
 
-    /** @return resource|null a new file, locked and begun; null when it has been drained already */
+    /**
+     * The next name. Another process of this number, in another container, or another thread of this one, goes on where the same
+     * earlier request has ended.
+     */
+    private function free(): string
+    {
+        do {
+            $name = $this->name($this->number++);
+        } while (file_exists($name));
+
+        return $name;
+    }
+
+    /** @return resource|null a new file, locked and begun; null when it is somebody else's, or has been drained already */
     private function begin(bool $group)
     {
-        $name = $this->name($this->number++);
+        $name = $this->free();
         $umask = umask(0077);
         $file = @fopen($name, 'x');
         umask($umask);
         if ($file === false) {
-            throw new SpoolFailed("no file can be made in $this->folder: " . self::lastError());
+            $error = self::lastError();
+            clearstatcache();
+
+            return @lstat($name) !== false ? null : throw new SpoolFailed("no file can be made in $this->folder: $error");
         }
         if (! flock($file, LOCK_EX | LOCK_NB)) {
             return null;

@@ -105,6 +105,22 @@ final class SpoolTest extends TestCase
         self::assertStringEndsWith('-1.spool', $this->files()[0], 'a later file is drained later');
     }
 
+    public function testFilesOfAnotherProcessOfTheSameNumberArePassedOver(): void
+    {
+        $spool = $this->spool();
+        $this->append($spool, 'a');
+        [$first] = $this->files();
+        // A container that shares the folder has its own processes 1, 2, 3, …
+        $others = array_map(static fn (int $n): string => str_replace('-0.spool', "-$n.spool", $first), range(1, 20));
+        array_map('touch', $others);
+        unlink($first);
+
+        $this->append($spool, 'b');
+
+        self::assertStringEndsWith('-21.spool', array_values(array_diff($this->files(), $others))[0]);
+        self::assertSame([0], array_unique(array_map('filesize', $others)), 'they are left alone');
+    }
+
     public function testALockThatIsNotGivenBackCostsNoMoreThanTheDeadline(): void
     {
         $spool = $this->spool();
