@@ -194,7 +194,7 @@ final class Spool
     {
         do {
             $name = $this->name($this->number++);
-        } while (file_exists($name));
+        } while (file_exists($name) || is_link($name));
 
         return $name;
     }
@@ -212,7 +212,8 @@ final class Spool
 
             return @lstat($name) !== false ? null : throw new SpoolFailed("no file can be made in $this->folder: $error");
         }
-        if (! flock($file, LOCK_EX | LOCK_NB)) {
+        // Unlike O_EXCL, fopen() makes the file to which a link leads, which another publisher may have put there just now.
+        if (! flock($file, LOCK_EX | LOCK_NB) || (@lstat($name)['ino'] ?? 0) !== fstat($file)['ino']) {
             return null;
         }
         if (@fwrite($file, self::MAGIC) !== strlen(self::MAGIC)) {

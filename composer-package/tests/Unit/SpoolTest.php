@@ -121,6 +121,21 @@ final class SpoolTest extends TestCase
         self::assertSame([0], array_unique(array_map('filesize', $others)), 'they are left alone');
     }
 
+    public function testALinkThatSomebodyHasPutThereIsNotFollowed(): void
+    {
+        $spool = $this->spool();
+        $this->append($spool, 'a');
+        [$first] = $this->files();
+        $elsewhere = Scratch::path('elsewhere');
+        symlink($elsewhere, $link = str_replace('-0.spool', '-1.spool', $first));
+        unlink($first);
+
+        $this->append($spool, 'b');
+
+        self::assertFileDoesNotExist($elsewhere);
+        self::assertSame([str_replace('-0.spool', '-2.spool', $first)], array_values(array_diff($this->files(), [$link])));
+    }
+
     public function testALockThatIsNotGivenBackCostsNoMoreThanTheDeadline(): void
     {
         $spool = $this->spool();
