@@ -7,6 +7,7 @@ namespace Rustecho\Laravel;
 use Closure;
 use Illuminate\Broadcasting\BroadcastManager;
 use Illuminate\Contracts\Foundation\Application;
+use Illuminate\Foundation\Application as Laravel;
 use Illuminate\Foundation\Console\AboutCommand;
 use Illuminate\Foundation\DevCommands;
 use Illuminate\Foundation\Events\DiagnosingHealth;
@@ -46,5 +47,22 @@ final class Framework
         if (class_exists(DevCommands::class)) {
             DevCommands::artisan('rustecho:start', 'rustecho');
         }
+    }
+
+    /**
+     * What a connection puts before the channels on which it publishes.
+     *
+     * @param array<string, mixed> $redis of config/database.php
+     */
+    public static function redisPrefix(array $redis, ?string $connection): string
+    {
+        $connection ??= 'default';
+        $own = (array) ($redis[$connection] ?? $redis['clusters'][$connection] ?? []);
+        $ofAll = isset($redis[$connection]) ? [] : (array) ($redis['clusters']['options'] ?? []);
+        $options = array_merge((array) ($redis['options'] ?? []), $ofAll, (array) ($own['options'] ?? []));
+        // 9.12: a prefix beside the connection's options wins with phpredis as well.
+        $wins = ($redis['client'] ?? 'phpredis') === 'predis' || version_compare(Laravel::VERSION, '9.12', '>=');
+
+        return (string) (($wins && isset($own['prefix']) ? $own : $options + $own)['prefix'] ?? '');
     }
 }

@@ -6,6 +6,7 @@ namespace Rustecho\Laravel\Sidecar;
 
 use Illuminate\Support\ConfigurationUrlParser;
 use Rustecho\InvalidOption;
+use Rustecho\Laravel\Framework;
 
 /** A Redis connection of Laravel's config/database.php, as the sidecar is told of it. */
 final class LaravelRedis
@@ -22,15 +23,6 @@ final class LaravelRedis
     {
         $this->name = $name ?? 'default';
         $this->own = (new ConfigurationUrlParser())->parseConfiguration((array) ($all[$this->name] ?? []));
-    }
-
-    /** What Laravel puts before the channels. With one client the connection's own prefix wins over that of all, not with the other. */
-    public function prefix(): string
-    {
-        [$common, $options] = [$this->all['options']['prefix'] ?? null, $this->own['options']['prefix'] ?? null];
-        $own = $this->own['prefix'] ?? null;
-
-        return (string) (($this->all['client'] ?? '') === 'predis' ? $own ?? $options ?? $common : $options ?? $common ?? $own);
     }
 
     /**
@@ -53,7 +45,7 @@ final class LaravelRedis
             : ['host' => $host[2], 'port' => (int) ($this->own['port'] ?? 6379), 'tls' => $scheme === 'tls' ? true : null];
         $rest = ['username' => $this->own['username'] ?? null, 'password' => $this->own['password'] ?? null];
 
-        $all = $server + $rest + ['keyPrefix' => $this->prefix()];
+        $all = $server + $rest + ['keyPrefix' => Framework::redisPrefix($this->all, $this->name)];
 
         return array_filter($all, static fn ($value): bool => ! in_array($value, [null, ''], true));
     }

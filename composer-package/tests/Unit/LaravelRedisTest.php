@@ -48,17 +48,6 @@ final class LaravelRedisTest extends TestCase
         ];
     }
 
-    public function testThePrefixIsTheOneThatLaravelTakes(): void
-    {
-        $both = ['options' => ['prefix' => 'all_'], 'default' => ['host' => 'r', 'prefix' => 'own_']];
-
-        self::assertSame('all_', (new LaravelRedis($both, null))->prefix());
-        self::assertSame('own_', (new LaravelRedis(['client' => 'predis'] + $both, null))->prefix());
-        $both['default']['options'] = ['prefix' => 'option_'];
-        self::assertSame('option_', (new LaravelRedis($both, null))->prefix());
-        self::assertSame('', (new LaravelRedis([], null))->prefix());
-    }
-
     public function testWhatIsNoSingleServerIsNamed(): void
     {
         $this->expectException(InvalidOption::class);

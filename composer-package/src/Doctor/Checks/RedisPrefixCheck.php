@@ -7,7 +7,7 @@ namespace Rustecho\Laravel\Doctor\Checks;
 use Rustecho\Laravel\Doctor\Check;
 use Rustecho\Laravel\Doctor\Finding;
 use Rustecho\Laravel\Doctor\Visit;
-use Rustecho\Laravel\Sidecar\LaravelRedis;
+use Rustecho\Laravel\Framework;
 
 /** Where events travel through Redis: does the sidecar listen, and do both ends put the same prefix before the channels? */
 final class RedisPrefixCheck implements Check
@@ -32,9 +32,10 @@ final class RedisPrefixCheck implements Check
 
             return;
         }
-        $driver = 'broadcasting.connections.' . $visit->config('broadcasting.default');
-        $name = $isDriver ? $visit->config("$driver.connection") : $visit->settings->redis;
-        $laravel = (new LaravelRedis((array) $visit->config('database.redis'), $name))->prefix();
+        // Laravel's own driver takes the prefix of all connections, whichever it publishes by.
+        $laravel = $publishes && ! $isDriver
+            ? Framework::redisPrefix((array) $visit->config('database.redis'), $visit->settings->redis)
+            : (string) $visit->config('database.redis.options.prefix');
         $sidecar = getenv('RUSTECHO_REDIS_PREFIX') ?: $config->redisPrefix();
         yield $laravel === $sidecar
             ? Finding::good("both ends use the Redis prefix \"$laravel\"")
