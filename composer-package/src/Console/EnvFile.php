@@ -7,6 +7,9 @@ namespace Rustecho\Laravel\Console;
 /** Lines of an application's `.env`; everything but the values that are set stays as it is, byte for byte. */
 final class EnvFile
 {
+    private const VALUE = '(?<value>"(?:[^"\\\\\r\n]|\\\\.)*+"|\'[^\'\r\n]*\'|[^#\r\n][^\r\n]*?|)';
+    private const BEHIND = '(?=\h*(?:(?<=[\h="\'])#[^\r\n]*)?\r?$)(?=(?<comment>#?))';
+
     private function __construct(private readonly string $path, private string $text)
     {
     }
@@ -24,19 +27,19 @@ final class EnvFile
         if (preg_match_all($this->pattern($key), $this->text, $lines) === 0) {
             return null;
         }
-        $value = trim((string) end($lines['value']));
-        $value = str_starts_with($value, '"') || str_starts_with($value, "'")
-            ? $value : trim((string) preg_replace('/\s#.*$/', '', $value));
 
-        return trim($value, "\"'");
+        return trim((string) end($lines['value']), "\"'");
     }
 
     /** Replaces the value in every line of this name, or adds a line. */
     public function set(string $key, string $value): void
     {
-        $this->text = $this->get($key) === null
-            ? $this->text . ($this->text === '' || str_ends_with($this->text, "\n") ? '' : "\n") . "$key=$value\n"
-            : (string) preg_replace($this->pattern($key), "\${1}$value", $this->text);
+        if ($this->get($key) === null) {
+            $this->text .= ($this->text === '' || str_ends_with($this->text, "\n") ? '' : "\n") . "$key=$value\n";
+        }
+        // Without quotes around the value a blank has to part it from a comment.
+        $line = static fn (array $old): string => $old[1] . $value . ($old['comment'] === '' ? '' : ' ');
+        $this->text = preg_replace_callback($this->pattern($key), $line, $this->text) ?? $this->text;
     }
 
     public function save(): bool
@@ -44,8 +47,9 @@ final class EnvFile
         return @file_put_contents($this->path, $this->text, LOCK_EX) !== false;
     }
 
+    /** A value ends before the blanks and the comment behind it. */
     private function pattern(string $key): string
     {
-        return '/^(\h*(?:export\h+)?' . preg_quote($key, '/') . '\h*=\h*)(?<value>[^\r\n]*)/m';
+        return '/^(\h*(?:export\h+)?' . preg_quote($key, '/') . '\h*=\h*)' . self::VALUE . self::BEHIND . '/m';
     }
 }

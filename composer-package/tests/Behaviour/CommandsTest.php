@@ -71,7 +71,7 @@ final class CommandsTest extends BehaviourTestCase
         self::assertSame([1, $before], [$status, $this->read('.env')]);
         self::assertStringContainsString('BROADCAST_CONNECTION stays "reverb"', $output);
         self::assertSame(0, $this->install(['--force'])[0]);
-        self::assertSame("BROADCAST_CONNECTION=rustecho\nBROADCAST_DRIVER=rustecho\n", $this->read('.env'));
+        self::assertSame("BROADCAST_CONNECTION=rustecho # live\nBROADCAST_DRIVER=rustecho\n", $this->read('.env'));
     }
 
     public function testWithoutAnEnvFileItSaysWhatToSet(): void
