@@ -201,8 +201,8 @@ return [
         |----------------------------------------------------------------------
         |
         | Where the sidecar answers HTTP on this machine, for the doctor. Left
-        | out: as rustecho.json in the application's folder says, else
-        | http://127.0.0.1:6001.
+        | out: as RUSTECHO_PORT and RUSTECHO_HOST say, else rustecho.json in
+        | the application's folder, else http://127.0.0.1:6001.
         |
         */
 

@@ -76,14 +76,15 @@ final class DoctorCommand extends Command
     {
         $config = $this->laravel['config'];
         $connection = BroadcastConnection::of($config, $this->option('connection'));
-        $file = ConfigFile::find($this->laravel->basePath(), $this->option('config')) ?? $this->elsewhere();
+        $folder = $this->laravel->basePath();
+        $file = ConfigFile::find($folder, $this->option('config')) ?? $this->elsewhere();
 
         return new Visit(
             $this->laravel,
             $connection->name,
             $connection->settings(),
             $file,
-            $this->option('sidecar') ?? $config->get('rustecho.sidecar.url') ?? $file?->url() ?? 'http://127.0.0.1:6001',
+            $this->option('sidecar') ?? $config->get('rustecho.sidecar.url') ?? ($file ?? ConfigFile::none($folder))->url(),
             $this->option('url') ?? (string) $config->get('app.url'),
             $this->headers(),
             $this->option('granted'),
@@ -98,7 +99,7 @@ final class DoctorCommand extends Command
         $generated = $this->laravel->storagePath() . '/framework/rustecho';
         $path = is_file("$generated.lock") ? "$generated.json" : ConfigFile::SYSTEM;
 
-        return is_readable($path) ? ConfigFile::find('', $path) : null;
+        return is_readable($path) ? ConfigFile::find($this->laravel->basePath(), $path) : null;
     }
 
     /** @return array<string, string> */

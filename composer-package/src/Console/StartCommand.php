@@ -20,7 +20,7 @@ final class StartCommand extends Command
     protected $signature = 'rustecho:start
         {--config= : the sidecar\'s configuration; without it rustecho.json in the application\'s folder, else a fitting one}
         {--binary= : the sidecar\'s program; without it rustecho.sidecar.binary}
-        {--port= : the port, where no configuration file says it}
+        {--port= : the port, where neither a configuration file nor RUSTECHO_PORT says it}
         {--force : stop the sidecar that already runs with this configuration, and take its place}
         {--dev : print every event, subscription and auth request}';
 
@@ -31,11 +31,17 @@ final class StartCommand extends Command
         try {
             $name = $this->option('binary') ?? (string) $this->laravel['config']->get('rustecho.sidecar.binary', 'rustecho');
             $binary = Program::find($name);
-            $config = ConfigFile::find($this->laravel->basePath(), $this->option('config'))?->path ?? $this->generated();
+            $folder = $this->laravel->basePath();
+            $file = ConfigFile::find($folder, $this->option('config')) ?? ConfigFile::find($folder, $this->generated());
         } catch (InvalidOption | Unreachable $wrong) {
             $this->error($wrong->getMessage());
 
             return self::FAILURE;
+        }
+        $config = $file->path;
+        $asked = $this->option('port');
+        if ($asked !== null && $asked !== (string) $file->port()) {
+            $this->warn("--port=$asked has no effect: the port is {$file->port()}, by {$file->place('port')}.");
         }
         $this->line("$binary start --config=$config");
         $flags = array_filter(['--dev' => $this->option('dev'), '--force' => $this->option('force')]);
@@ -81,6 +87,10 @@ final class StartCommand extends Command
 
     private function port(): int
     {
+        $environment = ConfigFile::none($this->laravel->basePath());
+        if ($environment->get('port') !== null) {
+            return $environment->port(); // wins over what is written
+        }
         $given = $this->option('port') ?? 6001;
         $port = filter_var($given, FILTER_VALIDATE_INT, ['options' => ['min_range' => 1, 'max_range' => 65_535]]);
 

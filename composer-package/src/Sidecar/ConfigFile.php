@@ -5,19 +5,46 @@ declare(strict_types=1);
 namespace Rustecho\Laravel\Sidecar;
 
 /**
- * The sidecar's configuration file, as far as this side has to know it. Variables of the environment that the sidecar would
- * prefer are asked first, since both often share one `.env`.
+ * The sidecar's configuration, as far as this side has to know it: its file, and the variables of the environment that the
+ * sidecar prefers to it, since both often share one `.env`.
  */
 final class ConfigFile
 {
     /** As packages and deploy/install.sh install it. */
     public const SYSTEM = '/etc/rustecho/rustecho.json';
+    private const SERVICE = '/var/lib/rustecho';
     private const NAMES = ['rustecho.json', 'laravel-echo-server.json'];
+    /** Each beside its name in laravel-echo-server. */
+    private const VARIABLES = [
+        'host' => ['RUSTECHO_HOST', 'LARAVEL_ECHO_SERVER_HOST'],
+        'port' => ['RUSTECHO_PORT', 'LARAVEL_ECHO_SERVER_PORT'],
+        'protocol' => ['RUSTECHO_PROTOCOL', 'LARAVEL_ECHO_SERVER_PROTO'],
+        'authHost' => ['RUSTECHO_AUTH_HOST', 'LARAVEL_ECHO_SERVER_AUTH_HOST'],
+        'authEndpoint' => ['RUSTECHO_AUTH_ENDPOINT'],
+        'subscribers.redis' => ['RUSTECHO_SUBSCRIBERS_REDIS'],
+        'databaseConfig.redis.keyPrefix' => ['RUSTECHO_REDIS_PREFIX'],
+        'spool' => ['RUSTECHO_SPOOL'],
+        'spool.path' => ['RUSTECHO_SPOOL_PATH'],
+    ];
+    /** `databaseConfig.redis` by variables. */
+    private const REDIS = [
+        'HOST', 'PORT', 'PATH', 'URL', 'USERNAME', 'PASSWORD', 'DB', 'PREFIX', 'TLS', 'TLS_VERIFY', 'TLS_CA', 'SENTINELS',
+        'SENTINEL_NAME', 'SENTINEL_USERNAME', 'SENTINEL_PASSWORD', 'CLUSTER',
+    ];
     private const TEXT = '"(?:[^"\\\\]|\\\\.)*+"(*SKIP)(*FAIL)';
 
     /** @param array<string, mixed> $values */
-    private function __construct(public readonly string $path, private readonly array $values)
+    private function __construct(
+        public readonly string $path,
+        private readonly array $values,
+        private readonly Environment $environment,
+    ) {
+    }
+
+    /** No file: the environment is all there is. */
+    public static function none(string $folder): self
     {
+        return new self('', [], new Environment([$folder]));
     }
 
     /**
@@ -30,7 +57,7 @@ final class ConfigFile
         $candidates = $named !== null ? [$named] : array_map(static fn (string $name): string => "$folder/$name", self::NAMES);
         foreach ($candidates as $path) {
             if (is_file($path) || $named !== null) {
-                return self::at($path);
+                return self::at($path, $folder);
             }
         }
 
@@ -38,7 +65,7 @@ final class ConfigFile
     }
 
     /** @throws Unreachable */
-    private static function at(string $path): self
+    private static function at(string $path, string $folder): self
     {
         $text = @file_get_contents($path);
         if ($text === false) {
@@ -48,7 +75,12 @@ final class ConfigFile
         }
         $values = json_decode(self::withoutComments($text), true);
 
-        return is_array($values) ? new self($path, $values)
+        // The machine's service has a folder and an environment of its own.
+        $environment = $path === self::SYSTEM
+            ? new Environment([self::SERVICE, dirname($path)], false)
+            : new Environment([$folder, dirname($path)]);
+
+        return is_array($values) ? new self($path, $values, $environment)
             : throw new Unreachable("the sidecar's configuration $path is not a JSON object: rustecho check-config says where");
     }
 
@@ -67,7 +99,19 @@ final class ConfigFile
     /** @param string $key in dots, as docs/configuration.md lists them */
     public function get(string $key, mixed $default = null): mixed
     {
-        return data_get($this->values, $key, $default);
+        return $this->environment->get(...self::VARIABLES[$key] ?? []) ?? data_get($this->values, $key, $default);
+    }
+
+    /** Who has the last word about these: the path of the file, or the environment. */
+    public function place(string ...$keys): string
+    {
+        foreach (array_merge(...array_map(static fn (string $key): array => self::VARIABLES[$key], $keys)) as $name) {
+            if ($this->environment->get($name) !== null) {
+                return "the environment ($name)";
+            }
+        }
+
+        return $this->path;
     }
 
     /** Where the sidecar answers HTTP on this machine. */
@@ -75,29 +119,50 @@ final class ConfigFile
     {
         $host = $this->get('host') ?: '127.0.0.1';
         $host = in_array($host, ['0.0.0.0', '::'], true) ? '127.0.0.1' : $host;
+        $host = str_contains($host, ':') && $host[0] !== '[' ? "[$host]" : $host;
 
-        return ($this->get('protocol') === 'https' ? 'https' : 'http') . "://$host:" . $this->get('port', 6001);
+        return ($this->get('protocol') === 'https' ? 'https' : 'http') . "://$host:" . $this->port();
+    }
+
+    /** As the sidecar reads it, also from `tcp://10.0.0.1:6001`. */
+    public function port(): int
+    {
+        return preg_match('~(?:^|:)(\d+)$~', rtrim(trim((string) $this->get('port')), '/'), $port) === 1 ? (int) $port[1] : 6001;
+    }
+
+    /** @return string|false|null the folder; false: none; null: where publishers look unless told otherwise */
+    public function spoolFolder(): string|false|null
+    {
+        $spool = $this->get('spool');
+        $switch = self::boolean($spool);
+        $folder = is_string($spool) && $switch === null ? $spool : $this->get('spool.path');
+
+        return $switch === false ? false : (is_string($folder) ? $folder : null);
     }
 
     public function takesRedis(): bool
     {
         $old = ! str_starts_with(basename($this->path), 'rustecho'); // these are the sidecar's own rules
         $default = $this->get('subscribers') === null && ($old || $this->isRedisGiven());
-        $given = getenv('RUSTECHO_SUBSCRIBERS_REDIS') ?: $this->get('subscribers.redis', $default);
 
-        return filter_var($given, FILTER_VALIDATE_BOOL);
+        return self::boolean($this->get('subscribers.redis')) ?? $default;
     }
 
     private function isRedisGiven(): bool
     {
-        // The one that is left out is this package's own.
-        $variables = '/^(RUSTECHO|LARAVEL_ECHO_SERVER)_REDIS_(?!CONNECTION$)/';
+        $names = array_map(static fn (string $word): string => "RUSTECHO_REDIS_$word", self::REDIS);
+        $old = ['LARAVEL_ECHO_SERVER_REDIS_HOST', 'LARAVEL_ECHO_SERVER_REDIS_PORT', 'LARAVEL_ECHO_SERVER_REDIS_PASSWORD'];
 
-        return (bool) $this->get('databaseConfig.redis') || preg_grep($variables, array_keys(array_filter(getenv()))) !== [];
+        return $this->get('databaseConfig.redis') || $this->environment->get(...$names, ...$old) !== null;
     }
 
     public function redisPrefix(): string
     {
         return (string) ($this->get('databaseConfig.redis.keyPrefix') ?? '');
+    }
+
+    private static function boolean(mixed $value): ?bool
+    {
+        return is_scalar($value) && $value !== '' ? filter_var($value, FILTER_VALIDATE_BOOLEAN, FILTER_NULL_ON_FAILURE) : null;
     }
 }

@@ -150,6 +150,25 @@ final class CommandsTest extends BehaviourTestCase
         self::assertSame($redis, $with['databaseConfig']['redis']);
     }
 
+    public function testThePortOfTheEnvironmentHoldsAndTheDoctorFindsIt(): void
+    {
+        [$port, $other] = [Ports::free(), Ports::free()];
+        $socket = self::$sidecar->folder . '/environment.sock';
+        $this->put('.env', "RUSTECHO_PORT=\"$port\" # ours\n");
+        // What is empty here is left out.
+        $env = self::env(['RUSTECHO_SOCKET' => $socket, 'RUSTECHO_API_URL' => '', 'APP_URL' => self::$site->url]);
+        $command = [...RealApp::php(), 'artisan', 'rustecho:start', "--port=$other", '--binary=' . RealSidecar::binary()];
+        $running = self::$app->start($command, $env)->printed('Server ready!');
+
+        [, $found] = self::$app->artisan(['rustecho:doctor', "--url=http://127.0.0.1:$port"], $env);
+        $said = $running->output();
+        $running->end();
+
+        self::assertStringContainsString("--port=$other has no effect: the port is $port, by the environment", $said);
+        self::assertSame($port, json_decode($this->read('storage/framework/rustecho.json'), true)['port']);
+        self::assertStringContainsString('an event published here arrives at a subscriber', $found);
+    }
+
     public function testStartNamesAProgramThatIsNotThere(): void
     {
         [$status, $output] = self::$app->artisan(['rustecho:start', '--binary=/nowhere/rustecho'], self::env());

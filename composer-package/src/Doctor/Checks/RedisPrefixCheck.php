@@ -36,12 +36,12 @@ final class RedisPrefixCheck implements Check
         $laravel = $publishes && ! $isDriver
             ? Framework::redisPrefix((array) $visit->config('database.redis'), $visit->settings->redis)
             : (string) $visit->config('database.redis.options.prefix');
-        $sidecar = getenv('RUSTECHO_REDIS_PREFIX') ?: $config->redisPrefix();
+        $sidecar = $config->redisPrefix();
         yield $laravel === $sidecar
             ? Finding::good("both ends use the Redis prefix \"$laravel\"")
             : Finding::problem(
                 'redis-prefix',
-                ['laravel' => $laravel, 'value' => $sidecar, 'file' => $config->path],
+                ['laravel' => $laravel, 'value' => $sidecar, 'file' => $config->place('databaseConfig.redis.keyPrefix')],
             );
     }
 }

@@ -20,8 +20,8 @@ final class SpoolCheck implements Check
             return;
         }
         $folder = $visit->settings->spoolFolder();
-        $spool = $visit->sidecarConfig?->get('spool');
-        $theirs = is_array($spool) ? $spool['path'] ?? null : $spool;
+        $config = $visit->sidecarConfig;
+        $theirs = $config?->spoolFolder();
         $rights = Rights::of($visit);
         $needed = Rights::WRITE | Rights::ENTER;
         clearstatcache();
@@ -29,7 +29,7 @@ final class SpoolCheck implements Check
             $theirs === false => Finding::problem('spool-off-there'),
             is_string($theirs) && rtrim($theirs, '/') !== rtrim($folder, '/') => Finding::problem(
                 'spool-elsewhere',
-                ['folder' => $folder, 'theirs' => $theirs, 'file' => (string) $visit->sidecarConfig?->path],
+                ['folder' => $folder, 'theirs' => $theirs, 'file' => (string) $config?->place('spool', 'spool.path')],
             ),
             ! is_dir($folder) => Finding::problem('spool-missing', ['folder' => $folder]),
             $rights->closedAbove($folder) !== null || ! $rights->may($needed, $folder) => Finding::problem(
