@@ -84,7 +84,7 @@ final class DoctorCommand extends Command
             $connection->name,
             $connection->settings(),
             $file,
-            $this->option('sidecar') ?? $config->get('rustecho.sidecar.url') ?? ($file ?? ConfigFile::none($folder))->url(),
+            $this->option('sidecar') ?: $config->get('rustecho.sidecar.url') ?: ($file ?? ConfigFile::none($folder))->url(),
             $this->option('url') ?? (string) $config->get('app.url'),
             $this->headers(),
             $this->option('granted'),

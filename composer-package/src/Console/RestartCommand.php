@@ -25,7 +25,7 @@ final class RestartCommand extends Command
     public function handle(): int
     {
         try {
-            $name = $this->option('binary') ?? (string) $this->laravel['config']->get('rustecho.sidecar.binary', 'rustecho');
+            $name = $this->option('binary') ?: $this->laravel['config']->get('rustecho.sidecar.binary') ?: 'rustecho';
             $program = Program::find($name);
             $config = ConfigFile::find($this->laravel->basePath(), $this->option('config'))?->path
                 ?? $this->laravel->storagePath() . '/framework/rustecho.json';

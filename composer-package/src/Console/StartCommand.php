@@ -29,7 +29,7 @@ final class StartCommand extends Command
     public function handle(): int
     {
         try {
-            $name = $this->option('binary') ?? (string) $this->laravel['config']->get('rustecho.sidecar.binary', 'rustecho');
+            $name = $this->option('binary') ?: $this->laravel['config']->get('rustecho.sidecar.binary') ?: 'rustecho';
             $binary = Program::find($name);
             $folder = $this->laravel->basePath();
             $file = ConfigFile::find($folder, $this->option('config')) ?? ConfigFile::find($folder, $this->generated());

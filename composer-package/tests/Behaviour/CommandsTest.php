@@ -9,6 +9,7 @@ use Rustecho\Laravel\Sidecar\Browser;
 use Rustecho\Laravel\Tests\Support\Ports;
 use Rustecho\Laravel\Tests\Support\RealApp;
 use Rustecho\Laravel\Tests\Support\RealSidecar;
+use Rustecho\Laravel\Tests\Support\Scratch;
 
 /** rustecho:install and rustecho:start in an application of their own. */
 final class CommandsTest extends BehaviourTestCase
@@ -154,8 +155,8 @@ final class CommandsTest extends BehaviourTestCase
     {
         [$port, $other] = [Ports::free(), Ports::free()];
         $socket = self::$sidecar->folder . '/environment.sock';
-        $this->put('.env', "RUSTECHO_PORT=\"$port\" # ours\n");
-        // What is empty here is left out.
+        $this->put('.env', "RUSTECHO_PORT=\"$port\" # ours\nRUSTECHO_API_URL=\n");
+        // What is empty here is left out, so that .env has it.
         $env = self::env(['RUSTECHO_SOCKET' => $socket, 'RUSTECHO_API_URL' => '', 'APP_URL' => self::$site->url]);
         $command = [...RealApp::php(), 'artisan', 'rustecho:start', "--port=$other", '--binary=' . RealSidecar::binary()];
         $running = self::$app->start($command, $env)->printed('Server ready!');
@@ -167,6 +168,17 @@ final class CommandsTest extends BehaviourTestCase
         self::assertStringContainsString("--port=$other has no effect: the port is $port, by the environment", $said);
         self::assertSame($port, json_decode($this->read('storage/framework/rustecho.json'), true)['port']);
         self::assertStringContainsString('an event published here arrives at a subscriber', $found);
+    }
+
+    public function testAnEmptyVariableIsALeftOutOne(): void
+    {
+        mkdir($folder = Scratch::path('bin'));
+        file_put_contents("$folder/rustecho", "#!/bin/sh\necho I am $folder/rustecho\n");
+        chmod("$folder/rustecho", 0755);
+        $this->put('.env', "RUSTECHO_BIN=\n");
+        [, $output] = self::$app->artisan(['rustecho:start'], self::env(['PATH' => "$folder:" . getenv('PATH')]));
+
+        self::assertStringContainsString("I am $folder/rustecho", $output);
     }
 
     public function testStartNamesAProgramThatIsNotThere(): void
