@@ -14,7 +14,7 @@ mod members;
 #[cfg(test)]
 mod tests;
 
-pub use members::{Joined, Members, Replaced};
+pub use members::{Arrival, Joined, Members, Replaced};
 
 /// The members of every presence channel of this node.
 ///

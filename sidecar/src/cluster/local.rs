@@ -76,8 +76,11 @@ impl Here for Local {
             return; // it is at another node by now
         }
         self.presence.with(channel, |members| {
-            if let Some(who) = members.join_elsewhere(node, &socket.into(), member) {
-                self.tell(channel, "presence:joining", &who);
+            let arrival = members.join_elsewhere(node, &socket.into(), member);
+            for (event, who) in [("presence:leaving", arrival.leaving), ("presence:joining", arrival.joining)] {
+                if let Some(who) = who {
+                    self.tell(channel, event, &who);
+                }
             }
         });
     }
@@ -130,7 +133,8 @@ impl Here for Local {
         for (name, member) in &session.members {
             let Some(channel) = self.clients.channel(name) else { continue };
             self.presence.with(&channel, |members| {
-                if let Some(who) = members.moved(Some(node), &session.socket.as_str().into(), member.clone()) {
+                let arrival = members.moved(Some(node), &session.socket.as_str().into(), member.clone());
+                if let Some(who) = arrival.joining {
                     self.tell(&channel, "presence:joining", &who);
                 }
             });

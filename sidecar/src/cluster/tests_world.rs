@@ -56,8 +56,8 @@ impl Here for Stage {
         member: Map<String, Value>,
         _: Option<(Seat, Turn)>,
     ) {
-        let joining = self.presence.with(channel, |members| members.join_elsewhere(node, &socket.into(), member));
-        if let Some(who) = joining {
+        let arrival = self.presence.with(channel, |members| members.join_elsewhere(node, &socket.into(), member));
+        if let Some(who) = arrival.joining {
             self.tell(channel, &who, true);
         }
     }
@@ -211,7 +211,7 @@ impl World {
         let who = member.clone();
         let change = move || {
             stage.presence.with(&to, |members| {
-                let told = if join { members.join(&socket, who).joining } else { members.leave(&socket) };
+                let told = if join { members.join(&socket, who).arrival.joining } else { members.leave(&socket) };
                 if let Some(who) = told {
                     stage.tell(&to, &who, join);
                 }

@@ -35,7 +35,16 @@ impl Member {
 pub struct Joined {
     /// For the one who joined: a member per user, newest first.
     pub here: Vec<Value>,
-    /// For the others; none when the user was here already.
+    /// For the others.
+    pub arrival: Arrival,
+}
+
+/// What a join changed for the others.
+#[derive(Debug, Default, PartialEq)]
+pub struct Arrival {
+    /// Who the socket was until now and is no longer, when that was the user's last one.
+    pub leaving: Option<Value>,
+    /// Who it is; none when the user was here already.
     pub joining: Option<Value>,
 }
 
@@ -51,39 +60,42 @@ pub struct Replaced {
 impl Members {
     /// Adds `member` for `socket` of this node.
     pub fn join(&mut self, socket: &SocketId, member: Map<String, Value>) -> Joined {
-        let joining = self.add(None, socket, member);
-        Joined { here: self.here(), joining }
+        let arrival = self.add(None, socket, member);
+        Joined { here: self.here(), arrival }
     }
 
-    /// Adds `member` for `socket` of another node; the member to tell as `joining`, when its user was not here yet.
-    pub fn join_elsewhere(&mut self, node: NodeId, socket: &SocketId, member: Map<String, Value>) -> Option<Value> {
+    /// Adds `member` for `socket` of another node.
+    pub fn join_elsewhere(&mut self, node: NodeId, socket: &SocketId, member: Map<String, Value>) -> Arrival {
         self.add(Some(node), socket, member)
     }
 
-    fn add(&mut self, node: Option<NodeId>, socket: &SocketId, mut member: Map<String, Value>) -> Option<Value> {
+    fn add(&mut self, node: Option<NodeId>, socket: &SocketId, mut member: Map<String, Value>) -> Arrival {
         member.insert("socketId".into(), socket.as_str().into());
         let user = loose(member.get("user_id"));
         let known = self.has_user(&user);
-        let own: Vec<usize> =
-            (0..self.0.len()).filter(|&i| self.0[i].node == node && self.0[i].socket == *socket).collect();
+        // A socket is one user: whoever it was with another token would stay for ever.
+        let is_of = |entry: &Member| entry.node == node && entry.socket == *socket;
+        let before = self.0.extract_if(.., |entry| is_of(entry) && entry.user != user).last();
+        let own: Vec<usize> = (0..self.0.len()).filter(|&i| is_of(&self.0[i])).collect();
         if own.len() >= MAX_ENTRIES_PER_SOCKET
             && let Some(&newest) = own.last()
         {
             self.0.remove(newest);
         }
         self.0.push(Member { node, socket: socket.clone(), user, json: member.clone() });
-        (!known).then_some(Value::Object(member))
+        let leaving = before.and_then(|before| self.gone(before));
+        Arrival { leaving, joining: (!known).then_some(Value::Object(member)) }
     }
 
     /// The socket's session is at another node now, or at this one: its entries are those of that node. If it has none, it gets
-    /// `member`; the member to tell as `joining`, when its user was not here.
-    pub fn moved(&mut self, to: Option<NodeId>, socket: &SocketId, member: Map<String, Value>) -> Option<Value> {
+    /// `member`.
+    pub fn moved(&mut self, to: Option<NodeId>, socket: &SocketId, member: Map<String, Value>) -> Arrival {
         let mut is_here = false;
         for entry in self.0.iter_mut().filter(|entry| entry.socket == *socket) {
             entry.node = to;
             is_here = true;
         }
-        if is_here { None } else { self.add(to, socket, member) }
+        if is_here { Arrival::default() } else { self.add(to, socket, member) }
     }
 
     /// Takes every entry of `socket` of this node out; the member to tell as `leaving`, when it was its user's last socket.
@@ -126,7 +138,8 @@ impl Members {
         self.0 = kept;
         let mut replaced = Replaced::default();
         for (socket, member) in members {
-            let joining = self.add(Some(node), &socket, member);
+            // Of a list no socket has two users.
+            let joining = self.add(Some(node), &socket, member).joining;
             replaced.joining.extend(joining.filter(|who| !old.contains(&loose(who.get("user_id")))));
         }
         for member in before {

@@ -17,9 +17,9 @@ fn socket(id: &str) -> SocketId {
 #[test]
 fn first_tab_joins_and_last_tab_leaves() {
     let mut members = Members::default();
-    assert!(members.join(&socket("a"), data(json!(1), "Ann")).joining.is_some());
+    assert!(members.join(&socket("a"), data(json!(1), "Ann")).arrival.joining.is_some());
     let second = members.join(&socket("b"), data(json!(1), "Anny"));
-    assert_eq!(second.joining, None);
+    assert_eq!(second.arrival.joining, None);
     assert_eq!(second.here, [json!({"user_id": 1, "user_info": "Anny", "socketId": "b"})]);
     assert_eq!(users(&members.stored()), [json!({"id": 1, "user_info": "Ann"})]);
     assert_eq!(members.leave(&socket("a")), None);
@@ -43,7 +43,7 @@ fn user_ids_are_loose_for_joining_and_strict_in_lists() {
     let mut members = Members::default();
     members.join(&socket("a"), data(json!(1), "num"));
     let joined = members.join(&socket("b"), data(json!("1"), "str"));
-    assert_eq!(joined.joining, None);
+    assert_eq!(joined.arrival.joining, None);
     assert_eq!(joined.here.len(), 2);
     assert_eq!(users(&members.stored()).len(), 2);
     assert_eq!(members.leave(&socket("b")), None);
@@ -61,11 +61,31 @@ fn subscribing_without_end_keeps_a_bounded_list() {
 }
 
 #[test]
+fn a_socket_that_becomes_another_user_leaves_as_who_it_was() {
+    let mut members = Members::default();
+    members.join(&socket("a"), data(json!(1), "Ann"));
+    members.join(&socket("a"), data(json!(1), "Ann"));
+    let (ann, bob) = (json!({"user_id": 1, "user_info": "Ann"}), json!({"user_id": 2, "user_info": "Bob"}));
+    let arrival = members.join(&socket("a"), data(json!(2), "Bob")).arrival;
+    assert_eq!(arrival.leaving, Some(ann));
+    assert_eq!(arrival.joining.and_then(|mut who| who["user_id"].take().as_u64()), Some(2));
+    assert_eq!(members.here().len(), 1);
+    members.join(&socket("b"), data(json!(2), "Bob"));
+    let arrival = members.join_elsewhere(NodeId(2), &socket("c"), data(json!(2), "Bob"));
+    assert_eq!(arrival, Arrival::default());
+    // Bob has other sockets: only Ann is new.
+    let arrival = members.join(&socket("a"), data(json!(1), "Ann")).arrival;
+    assert!(arrival.leaving.is_none() && arrival.joining.is_some());
+    assert_eq!(members.leave(&socket("b")), None);
+    assert_eq!(members.leave_elsewhere(NodeId(2), &socket("c")), Some(bob));
+}
+
+#[test]
 fn a_user_on_two_nodes_joins_once_and_leaves_once() {
     let (mut members, other) = (Members::default(), NodeId(2));
-    assert!(members.join(&socket("a"), data(json!(1), "Ann")).joining.is_some());
-    assert_eq!(members.join_elsewhere(other, &socket("b"), data(json!(1), "Ann")), None);
-    assert!(members.join_elsewhere(other, &socket("c"), data(json!(2), "Bob")).is_some());
+    assert!(members.join(&socket("a"), data(json!(1), "Ann")).arrival.joining.is_some());
+    assert_eq!(members.join_elsewhere(other, &socket("b"), data(json!(1), "Ann")), Arrival::default());
+    assert!(members.join_elsewhere(other, &socket("c"), data(json!(2), "Bob")).joining.is_some());
     assert_eq!((members.stored().len(), members.all().len(), members.here().len()), (1, 3, 2));
     assert_eq!(members.leave(&socket("a")), None);
     // Not this node's to take out.
@@ -83,7 +103,7 @@ fn who_was_at_another_node_before_a_restart_is_told_to_nobody() {
         members.restore_elsewhere(other, socket(id), data(json!(user), ""));
     }
     assert_eq!(members.elsewhere().map(|(node, ..)| node).collect::<Vec<_>>(), [other, other]);
-    assert_eq!(members.join_elsewhere(other, &socket("d"), data(json!(2), "")), None);
+    assert_eq!(members.join_elsewhere(other, &socket("d"), data(json!(2), "")), Arrival::default());
     assert_eq!(members.replace(other, vec![member("b", 2), member("c", 3)]), Replaced::default());
     let replaced = members.replace(other, vec![member("c", 3), member("e", 4)]);
     assert_eq!((replaced.joining.len(), replaced.leaving.len()), (1, 1));
@@ -116,20 +136,24 @@ fn a_channel_without_members_is_forgotten() {
 }
 
 proptest::proptest! {
-    /// Whatever sockets do, each user's `joining` and `leaving` alternate and end level with who is left.
+    /// Whatever sockets do, also as one user after another, each user's `joining` and `leaving` alternate and end level with who is
+    /// left.
     #[test]
-    fn joining_and_leaving_alternate(steps in proptest::collection::vec((0u8..6, proptest::bool::ANY), 0..80)) {
+    fn joining_and_leaving_alternate(steps in proptest::collection::vec((0u8..6, proptest::option::of(0u64..3)), 0..80)) {
         let mut members = Members::default();
-        let mut told: HashMap<u8, bool> = HashMap::new();
+        let mut told: HashMap<u64, bool> = HashMap::new();
+        let user = |who: &Value| who["user_id"].as_u64().unwrap();
         for (number, join) in steps {
-            let user = number / 2; // two sockets each
             let id = socket(&number.to_string());
-            if join {
-                if members.join(&id, data(json!(user), "")).joining.is_some() {
-                    proptest::prop_assert_ne!(told.insert(user, true), Some(true));
-                }
-            } else if members.leave(&id).is_some() {
-                proptest::prop_assert_eq!(told.insert(user, false), Some(true));
+            let arrival = match join {
+                Some(user) => members.join(&id, data(json!(user), "")).arrival,
+                None => Arrival { leaving: members.leave(&id), joining: None },
+            };
+            if let Some(who) = arrival.leaving {
+                proptest::prop_assert_eq!(told.insert(user(&who), false), Some(true));
+            }
+            if let Some(who) = arrival.joining {
+                proptest::prop_assert_ne!(told.insert(user(&who), true), Some(true));
             }
         }
         for (user, here) in told {

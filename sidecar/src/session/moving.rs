@@ -156,7 +156,7 @@ impl Clients {
         self.kept.add(&session, since);
         for (channel, member) in wanted.members {
             self.context.presence.with(&channel, |members| {
-                if let Some(who) = members.moved(None, &session.id, member) {
+                if let Some(who) = members.moved(None, &session.id, member).joining {
                     self.context.tell_others("presence:joining", &channel, &who, &session.id);
                 }
                 self.save_members(&channel, members);

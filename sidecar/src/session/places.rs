@@ -9,6 +9,7 @@ use crate::{
     channel::ChannelName,
     cluster::{Place, Seat},
     edge::SocketId,
+    presence::Arrival,
     recovery::{Mark, Span},
 };
 
@@ -101,17 +102,16 @@ impl Context {
             self.has_room(members, &session.id, channel, &member)?;
             self.take_place(session, &mut state, channel, consent, place);
             // Whoever comes back is a member already.
-            let joining = if known && members.is_member(&session.id, &member) {
-                None
+            let arrival = if known && members.is_member(&session.id, &member) {
+                Arrival::default()
             } else {
-                if known && let Some(left) = members.leave(&session.id) {
-                    self.tell_others("presence:leaving", channel, &left, &session.id);
-                }
-                members.join(&session.id, member).joining
+                members.join(&session.id, member).arrival
             };
             self.tell_here(&mut state, channel, members);
-            if let Some(who) = joining {
-                self.tell_others("presence:joining", channel, &who, &session.id);
+            for (event, who) in [("presence:leaving", arrival.leaving), ("presence:joining", arrival.joining)] {
+                if let Some(who) = who {
+                    self.tell_others(event, channel, &who, &session.id);
+                }
             }
             self.store.save(channel, members);
             Ok(())
