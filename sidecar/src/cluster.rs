@@ -70,6 +70,9 @@ const BEATS: u32 = 5;
 /// Accounts of all members are given at most this often, however many nodes ask.
 const ACCOUNT: Duration = Duration::from_millis(50);
 
+/// What goes on being dropped is told again after so long.
+const TELL_AGAIN: Duration = Duration::from_secs(10);
+
 /// This node among the others.
 pub struct Cluster {
     config: ClusterConfig,
@@ -113,6 +116,8 @@ struct State {
     is_out: bool,
     /// Where it last came back to it.
     in_order_since: Option<Mark>,
+    /// When it was last told how many messages did not fit into the queue, and how many these were.
+    dropped_told: (Option<Instant>, u64),
 }
 
 /// How long the way through Redis takes.
@@ -136,6 +141,7 @@ impl Cluster {
             echo: Echo::Said(Instant::now()),
             is_out: false,
             in_order_since: None,
+            dropped_told: (None, 0),
         });
         let turns = Arc::new(Turns::new(config.wait));
         let overheard = Mutex::new(Overheard::new(config.wait, config.silence()));
@@ -261,6 +267,7 @@ impl Cluster {
             (state.peers.some_may_die(now), state.peers.silent(now))
         };
         self.outbox.say(Body::Beat);
+        self.say_dropped(now);
         // Who dies soon may have said what some have not heard: by its end they will have.
         if some_may_die {
             self.say_known(false);
@@ -268,6 +275,23 @@ impl Cluster {
         // Everybody does it when it is heard, in the same turn.
         for of in dead {
             self.outbox.say(Body::Bury { of });
+        }
+    }
+
+    /// Tells of what did not fit into the queue for the other nodes.
+    fn say_dropped(&self, now: Instant) {
+        self.counters.cluster_dropped.add_many(self.outbox.take_dropped());
+        let mut state = self.state.lock();
+        let (dropped, told) = (self.counters.cluster_dropped.get(), &mut state.dropped_told);
+        if dropped > told.1 && told.0.is_none_or(|at| now - at >= TELL_AGAIN) {
+            *told = (Some(now), dropped);
+            tracing::error!(
+                key = "cluster.queueBytes",
+                limit = self.config.queue,
+                so_far = dropped,
+                "Redis is away, and what waits for the other nodes is over cluster.queueBytes: the oldest messages were dropped, and \
+                 the other nodes never get them"
+            );
         }
     }
 

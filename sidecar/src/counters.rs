@@ -194,6 +194,8 @@ counters! {
     refused_members => over_limit { limit = "limits.presenceMembers" },
     /// Subscriptions refused because the presence member was too large (limits.userInfoBytes).
     refused_user_infos => over_limit { limit = "limits.userInfoBytes" },
+    /// Subscriptions refused because their headers for Laravel were too large (limits.authHeaderBytes).
+    refused_auth_headers => over_limit { limit = "limits.authHeaderBytes" },
     /// Auth requests that had to wait for their turn (limits.authInFlight).
     auth_waited => over_limit { limit = "limits.authInFlight" },
     /// Subscriptions refused because too many auth requests waited (limits.authQueued).
@@ -220,6 +222,8 @@ counters! {
     cluster_refused => cluster_messages { result = "refused" },
     /// Messages of other nodes that this one can never get.
     cluster_lost => cluster_messages { result = "lost" },
+    /// Messages for the other nodes that did not fit into the queue while Redis was away (cluster.queueBytes).
+    cluster_dropped => cluster_messages { result = "dropped" },
     /// Messages of the cluster that could not be done to their end, because this node has a defect.
     cluster_panics,
     /// Events of legacy publishers that were done here without a place in the common order.

@@ -2,7 +2,7 @@
 //!
 //! On the wire a message is a version byte, 32 bytes of HMAC-SHA256 (zeros when no secret is set) and the JSON. Whatever is not
 //! exactly that is refused, so that a stranger who can write to the same Redis can neither confuse a node nor, with a secret,
-//! speak in a node's name.
+//! say in a node's name what it has not said. It can say again what it has: `docs/security.md`.
 
 use std::borrow::Cow;
 

@@ -39,7 +39,7 @@ struct State {
     shot: usize,
     /// From which number on everything is to be said again, once what is on its way has arrived or not.
     again: Option<u64>,
-    /// Messages that did not fit and were never said.
+    /// Messages that did not fit and were never said, since that was last asked.
     dropped: u64,
 }
 
@@ -177,10 +177,14 @@ impl Outbox {
         self.state.lock().waiting.iter().any(|(seq, _)| seq.is_some())
     }
 
-    /// Bytes that wait, and how many messages were dropped since the start.
-    pub(super) fn backlog(&self) -> (usize, u64) {
-        let state = self.state.lock();
-        (state.waiting_bytes, state.dropped)
+    /// Bytes that wait.
+    pub(super) fn backlog(&self) -> usize {
+        self.state.lock().waiting_bytes
+    }
+
+    /// How many messages were dropped since this was last asked.
+    pub(super) fn take_dropped(&self) -> u64 {
+        std::mem::take(&mut self.state.lock().dropped)
     }
 }
 
@@ -254,13 +258,13 @@ mod tests {
     #[tokio::test]
     async fn what_is_dropped_on_its_way_is_not_taken_for_what_waits_behind_it() {
         let outbox = outbox(400);
-        while outbox.backlog().1 == 0 {
+        while outbox.state.lock().dropped == 0 {
             leave(&outbox, "x");
         }
         let first = seqs(&outbox).await[0].0;
         assert_eq!(outbox.next(2).await.len(), 2);
         leave(&outbox, "x");
-        assert_eq!(outbox.backlog().1, first, "the first of the two is dropped");
+        assert_eq!(outbox.state.lock().dropped, first, "the first of the two is dropped");
         outbox.said(2);
         assert_eq!(seqs(&outbox).await[0], (first + 2, true));
         // All that are on their way, and more.
@@ -279,7 +283,7 @@ mod tests {
         for n in 0..100 {
             leave(&outbox, &n.to_string());
         }
-        let (bytes, dropped) = outbox.backlog();
+        let (bytes, dropped) = (outbox.backlog(), outbox.take_dropped());
         assert!(bytes <= 400 && dropped > 90, "{bytes} {dropped}");
         let left = seqs(&outbox).await;
         assert_eq!(left.last(), Some(&(100, true)));

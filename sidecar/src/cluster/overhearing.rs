@@ -108,7 +108,7 @@ impl Cluster {
     }
 
     fn has_room(&self) -> bool {
-        self.outbox.backlog().0 <= MOST_BACKLOG && self.notes.lock().rest.is_none_or(|rest| rest < Instant::now())
+        self.outbox.backlog() <= MOST_BACKLOG && self.notes.lock().rest.is_none_or(|rest| rest < Instant::now())
     }
 
     fn say_note(&self, has_room: bool, note: Note, channel: &str) -> Option<u64> {

@@ -79,7 +79,7 @@ impl Cluster {
     pub async fn said(&self) {
         let patience = Instant::now() + RECONNECT;
         let is_worth_it = || self.standing().is_hearing || (self.outbox.owes() && Instant::now() < patience);
-        while self.outbox.backlog().0 > 0 && is_worth_it() {
+        while self.outbox.backlog() > 0 && is_worth_it() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         // Whoever waits for its turn has it soon, or needs none.
@@ -103,7 +103,7 @@ impl Cluster {
             peers: state.peers.others().len(),
             is_hearing,
             is_in_order: !state.is_out,
-            backlog: self.outbox.backlog().0,
+            backlog: self.outbox.backlog(),
             lag,
         }
     }
