@@ -132,8 +132,10 @@ impl Laravel {
         asker.turns.change(new as isize - old as isize);
     }
 
-    async fn ask(&self, ask: Ask) -> Verdict {
+    async fn ask(&self, mut ask: Ask) -> Verdict {
         let Ok(from_client) = headers::from_client(&ask.auth) else { return Verdict::NoQuestion };
+        // The answer may take a minute, and the request has what is sent of it.
+        drop(std::mem::take(&mut ask.auth));
         let host = self.asker.host(&ask.handshake);
         let (request, key) = match self.asker.request(&host, &ask, from_client) {
             Ok(question) => question,

@@ -103,6 +103,8 @@ bounds! {
     QueueInAll: "limits.queueBytes", closed_crowded, "the same, for the clients that take least";
     /// A client takes nothing for too long.
     WriteTimeout: "limits.writeTimeoutMs", closed_stalled, "the connection is closed with the key (1008, `rustecho:error`); an answer by HTTP: the connection is cut";
+    /// The headers for Laravel that a subscription gives are too large.
+    AuthHeaders: "limits.authHeaderBytes", refused_auth_headers, "`subscription_error` 431, the key in its third argument";
     /// Too many auth requests are under way.
     AuthInFlight: "limits.authInFlight", auth_waited, "the request waits for its turn";
     /// Too many auth requests wait.
@@ -130,6 +132,7 @@ impl Bound {
             Self::ChannelName => "414",
             Self::ChannelCharacters => "400",
             Self::UserInfo => "413",
+            Self::AuthHeaders => "431",
             Self::AuthQueued | Self::AuthQueue => "503",
             _ => "429",
         }

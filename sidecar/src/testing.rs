@@ -160,7 +160,8 @@ impl Authorizer for StubLaravel {
             if ask.channel.as_str().contains("secret") {
                 return Verdict::Denied(403, String::new());
             }
-            let member = ask.auth.get("user").map(|id| json!({"user_id": id}).as_object().cloned().unwrap());
+            let member =
+                ask.auth.pointer("/headers/user").map(|id| json!({"user_id": id}).as_object().cloned().unwrap());
             Verdict::Granted(member)
         })
     }

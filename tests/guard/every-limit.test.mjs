@@ -197,6 +197,7 @@ const CASES = {
   }],
   'limits.authQueued': [{ authInFlight: 1, authQueued: 1 }, (sidecar) => subscribing(sidecar, ['private-a', 'private-b', 'private-c', 'private-d'])],
   'limits.authQueueMs': [{ authInFlight: 1, authQueueMs: 50 }, (sidecar) => subscribing(sidecar, ['private-a', 'private-b'])],
+  'limits.authHeaderBytes': [{ authHeaderBytes: 10 }, (sidecar) => subscribing(sidecar, ['private-x'])],
   'limits.authResponseBytes': [{ authResponseBytes: 10 }, (sidecar) => subscribing(sidecar, ['presence-x'], 'x'.repeat(20))],
   'limits.publishers': [{ publishers: 1 }, surplus],
   'limits.publishersPerUser': [{ publishersPerUser: 1 }, surplus],

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use ipnet::IpNet;
 use serde_json::Value;
 
-use crate::{admission::is_proxy, config::AuthHeaders, edge::Handshake};
+use crate::{admission::is_proxy, channel::start_of, config::AuthHeaders, edge::Handshake};
 
 /// `auth.headers` as name and text.
 pub(super) type FromClient = Vec<(String, String)>;
@@ -87,10 +87,10 @@ pub(super) fn build(
     let mut headers = HeaderMap::new();
     let mut weak_cookie = None;
     for (name, text) in from_client {
-        let parsed =
-            HeaderName::try_from(&name).map_err(|_| format!("auth.headers has an impossible name `{name}`"))?;
+        let parsed = HeaderName::try_from(&name)
+            .map_err(|_| format!("auth.headers has an impossible name `{}`", start_of(&name)))?;
         let value = HeaderValue::from_bytes(text.as_bytes())
-            .map_err(|_| format!("auth.headers has an impossible value for `{name}`"))?;
+            .map_err(|_| format!("auth.headers has an impossible value for `{}`", start_of(&name)))?;
         if name == "cookie" {
             weak_cookie = Some(value); // loses against the visitor's own, as in the old server; `Cookie` wins
         } else if is_reserved(&parsed) {
@@ -186,6 +186,7 @@ mod tests {
         assert_eq!((&headers["x-n"], &headers["x-l"]), (&"5".parse().unwrap(), &"a, b".parse().unwrap()));
         assert!(built(&json!({"headers": {"X": "a\r\nEvil: 1"}}), None).is_err());
         assert!(built(&json!({"headers": {"X Y": "a"}}), None).is_err());
+        assert!(built(&json!({"headers": {"x ".repeat(70_000): "a"}}), None).unwrap_err().len() < 1_000);
         assert_eq!(from_client(&json!({"headers": "text"})), Err(NoHeaders));
         assert_eq!(from_client(&json!({"headers": 0})), Ok(vec![]));
         assert_eq!(from_client(&json!("text")), Ok(vec![]));

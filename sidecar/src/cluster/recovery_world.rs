@@ -220,7 +220,7 @@ impl World {
         let socket = StubSocket::recovering(id.into(), pid, Trace::starting_at(begun));
         clients.connected(socket.clone());
         for name in CHANNELS {
-            let payload = serde_json::json!({"channel": name, "auth": {"user": id}});
+            let payload = serde_json::json!({"channel": name, "auth": {"headers": {"user": id}}});
             let event = Received { name: "subscribe".into(), args: vec![payload], attachments: vec![] };
             clients.received(socket.id(), event);
         }

@@ -350,6 +350,9 @@ pub const KEYS: &[Key] = &[
          and recovers what it missed where it can. `drop-oldest`: it stays and misses the oldest whole events of its queue.").live(),
     key("limits.writeTimeoutMs", "LIMITS_WRITE_TIMEOUT_MS", "30000", "A client that takes nothing of what waits for it for so long is \
          disconnected, in milliseconds, 1 to 600000; one whose network is dead after 20 s at the latest.").live(),
+    key("limits.authHeaderBytes", "LIMITS_AUTH_HEADER_BYTES", "32768", "Most that a page's headers for Laravel (`auth.headers`) may \
+         have together, in bytes of their JSON; a subscription with more is refused. Laravel's own web server takes less, as a \
+         rule.").live(),
     key("limits.authInFlight", "LIMITS_AUTH_IN_FLIGHT", "64", "Auth requests to Laravel at one time; more wait.").live(),
     key("limits.authQueued", "LIMITS_AUTH_QUEUED", "20000", "Auth requests that may wait; more are refused. Of the second half no \
          socket has more than there is room left.").live(),

@@ -100,6 +100,8 @@ pub struct Limits {
     pub auth_queued: usize,
     /// `authQueueMs`: how long. Default 60 s.
     pub auth_queue: Duration,
+    /// `authHeaderBytes`. Default 32 KiB.
+    pub auth_headers: usize,
     /// `authResponseBytes`. Default 1 MiB.
     pub auth_response: usize,
     /// `publishers`. Default 8,192: several thousand php-fpm workers.
@@ -138,6 +140,7 @@ impl Default for Limits {
             auth_in_flight: 64,
             auth_queued: 20_000,
             auth_queue: Duration::from_secs(60),
+            auth_headers: 32 * 1024,
             auth_response: MIB,
             publishers: 8_192,
             publishers_per_user: None,
@@ -201,6 +204,7 @@ pub(super) fn read(reader: &mut Reader<'_>, flavour: Flavour, edge: EdgeKind) ->
         auth_in_flight: limit("authInFlight", default.auth_in_flight),
         auth_queued: limit("authQueued", default.auth_queued),
         auth_queue,
+        auth_headers: limit("authHeaderBytes", default.auth_headers),
         auth_response: limit("authResponseBytes", default.auth_response),
         publishers: limit("publishers", default.publishers),
         publishers_per_user,

@@ -49,7 +49,7 @@ impl Question {
             }
             Verdict::Denied(status, body) => ("denied", Some(*status), Some(self.why(*status, body)), None),
             Verdict::Oversized(sentence) => ("failed", None, Some(format!("the auth answer is {sentence}")), None),
-            Verdict::Failed(reason) | Verdict::Busy(reason) => ("failed", None, Some(reason.clone()), None),
+            Verdict::Failed(reason) | Verdict::Busy(reason) => ("failed", None, Some(tail::name(reason)), None),
             Verdict::NoQuestion => {
                 ("failed", None, Some("auth.headers of the page are no headers: they must be an object".into()), None)
             }

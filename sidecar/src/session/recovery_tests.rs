@@ -66,7 +66,7 @@ async fn ask(clients: &Clients, socket: &StubSocket, event: &str, payload: Value
 }
 
 async fn subscribe(clients: &Clients, socket: &StubSocket, name: &str, user: u64) {
-    let auth = if name.starts_with("presence-") { json!({"user": user}) } else { json!({}) };
+    let auth = if name.starts_with("presence-") { json!({"headers": {"user": user}}) } else { json!({}) };
     ask(clients, socket, "subscribe", json!({"channel": name, "auth": auth})).await;
 }
 

@@ -5,9 +5,14 @@ use std::{sync::Arc, time::Instant};
 use serde_json::{Value, value::RawValue};
 use sha2::{Digest as _, Sha256};
 
-use super::{Consent, Context, Link, Owed, Refusal, Session, State, asked::Question, request::Subscription};
+use super::{
+    Consent, Context, Link, Owed, Refusal, Session, State,
+    asked::Question,
+    request::{Over, Subscription},
+};
 use crate::{
     auth::{Ask, Verdict, Wanted},
+    bounds::Bound,
     channel::ChannelName,
     edge::{Packet, SocketId, packet::quote},
     presence::Members,
@@ -16,12 +21,23 @@ use crate::{
 };
 
 impl Context {
-    pub(super) fn subscribe(self: &Arc<Self>, session: &Arc<Session>, wanted: Subscription) {
+    pub(super) fn subscribe(self: &Arc<Self>, session: &Arc<Session>, mut wanted: Subscription) {
         if !wanted.channel.is_guarded() {
             self.join(session, &wanted.channel, None, None);
             return;
         }
-        let auth = hash(&wanted.auth);
+        // Only the headers go to Laravel, and the rest would wait for the answer with them.
+        match &mut wanted.auth {
+            Value::Object(auth) => auth.retain(|name, _| name == "headers"),
+            other => *other = Value::Null,
+        }
+        let text = wanted.auth.to_string();
+        let most = self.settings.limits().auth_headers;
+        if text.len() > most + r#"{"headers":}"#.len() {
+            self.over(session, "subscribe", &Over::new(Bound::AuthHeaders, most, wanted.channel.as_str()));
+            return;
+        }
+        let auth = hash(&text);
         let handshake = {
             let mut state = session.state.lock();
             if self.is_known(&mut state, &session.id, &wanted.channel, auth) {
@@ -188,8 +204,8 @@ impl Context {
 }
 
 /// Equal for equal `auth`; survives a restart.
-fn hash(auth: &Value) -> u64 {
-    let digest = Sha256::digest(auth.to_string());
+fn hash(auth: &str) -> u64 {
+    let digest = Sha256::digest(auth);
     u64::from_be_bytes(std::array::from_fn(|at| digest[at]))
 }
 

@@ -84,8 +84,8 @@ async fn whoever_watches_is_told_of_authorisations_and_whispers() {
 async fn presence_tells_here_joining_and_leaving() {
     let clients = clients();
     let (a, b) = (connect(&clients, "a"), connect(&clients, "b"));
-    ask(&clients, "a", "subscribe", json!({"channel": "presence-x", "auth": {"user": 1}})).await;
-    ask(&clients, "b", "subscribe", json!({"channel": "presence-x", "auth": {"user": 2}})).await;
+    ask(&clients, "a", "subscribe", json!({"channel": "presence-x", "auth": {"headers": {"user": 1}}})).await;
+    ask(&clients, "b", "subscribe", json!({"channel": "presence-x", "auth": {"headers": {"user": 2}}})).await;
     clients.disconnected(b.id(), DisconnectReason::TransportClose);
     assert_eq!(
         a.texts(),
@@ -102,7 +102,7 @@ async fn presence_tells_here_joining_and_leaving() {
 async fn a_socket_that_left_while_laravel_was_asked_leaves_nothing_behind() {
     let clients = clients();
     let a = connect(&clients, "a");
-    ask(&clients, "a", "subscribe", json!({"channel": "presence-slow", "auth": {"user": 1}})).await;
+    ask(&clients, "a", "subscribe", json!({"channel": "presence-slow", "auth": {"headers": {"user": 1}}})).await;
     clients.disconnected(a.id(), DisconnectReason::TransportClose);
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(clients.context.hub.count("presence-slow"), 0);
@@ -113,7 +113,7 @@ async fn a_socket_that_left_while_laravel_was_asked_leaves_nothing_behind() {
 async fn a_presence_channel_without_a_member_is_only_listened_to() {
     let clients = clients();
     let (a, b) = (connect(&clients, "a"), connect(&clients, "b"));
-    ask(&clients, "b", "subscribe", json!({"channel": "presence-x", "auth": {"user": 2}})).await;
+    ask(&clients, "b", "subscribe", json!({"channel": "presence-x", "auth": {"headers": {"user": 2}}})).await;
     ask(&clients, "a", "subscribe", json!({"channel": "presence-x"})).await;
     assert_eq!(clients.context.hub.count("presence-x"), 2);
     clients.disconnected(a.id(), DisconnectReason::TransportClose);
@@ -127,8 +127,8 @@ async fn channels_are_left_in_the_order_in_which_they_were_joined() {
     let clients = clients();
     let (a, b) = (connect(&clients, "a"), connect(&clients, "b"));
     for channel in ["presence-2", "presence-1", "presence-3"] {
-        ask(&clients, "a", "subscribe", json!({"channel": channel, "auth": {"user": 1}})).await;
-        ask(&clients, "b", "subscribe", json!({"channel": channel, "auth": {"user": 2}})).await;
+        ask(&clients, "a", "subscribe", json!({"channel": channel, "auth": {"headers": {"user": 1}}})).await;
+        ask(&clients, "b", "subscribe", json!({"channel": channel, "auth": {"headers": {"user": 2}}})).await;
     }
     clients.disconnected(b.id(), DisconnectReason::TransportClose);
     let left: Vec<_> = a.texts().into_iter().filter(|text| text.contains("leaving")).collect();
@@ -162,7 +162,7 @@ async fn whispers_are_for_the_types_of_channels_that_have_them() {
         let (_, b) = (connect(&clients, "a"), connect(&clients, "b"));
         let channels = ["private-ok", "presence-x"];
         for (id, channel) in ["a", "b"].into_iter().flat_map(|id| channels.map(|channel| (id, channel))) {
-            ask(&clients, id, "subscribe", json!({"channel": channel, "auth": {"user": id}})).await;
+            ask(&clients, id, "subscribe", json!({"channel": channel, "auth": {"headers": {"user": id}}})).await;
         }
         for channel in channels {
             ask(&clients, "a", "client event", json!({"channel": channel, "event": "client-x", "data": 1})).await;
@@ -236,10 +236,10 @@ async fn who_is_over_a_bound_is_told_which() {
     for channel in [long.as_str(), "line\n", "private-ok"] {
         ask(&clients, "a", "subscribe", json!({"channel": channel})).await;
     }
-    let large = json!({"user": "x".repeat(40)});
+    let large = json!({"headers": {"user": "x".repeat(40)}});
     ask(&clients, "a", "subscribe", json!({"channel": "presence-large", "auth": large})).await;
-    ask(&clients, "a", "subscribe", json!({"channel": "presence-full", "auth": {"user": 1}})).await;
-    ask(&clients, "b", "subscribe", json!({"channel": "presence-full", "auth": {"user": 2}})).await;
+    ask(&clients, "a", "subscribe", json!({"channel": "presence-full", "auth": {"headers": {"user": 1}}})).await;
+    ask(&clients, "b", "subscribe", json!({"channel": "presence-full", "auth": {"headers": {"user": 2}}})).await;
     let whisper = |data: Value| json!({"channel": "private-ok", "event": "client-x", "data": data});
     for data in [json!(1), json!("more than ten"), json!(2), json!(3), json!(4)] {
         ask(&clients, "a", "client event", whisper(data)).await;
