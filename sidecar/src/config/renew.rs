@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    Config, Limits, RecoveryConfig, UnixSocketConfig,
+    AdminConfig, Config, Limits, RecoveryConfig, UnixSocketConfig,
     keys::{self, KEYS, Key},
     reader::Reader,
 };
@@ -61,20 +61,42 @@ impl Renewal {
     pub fn new((config, written): (&Config, &Written), (read, read_written): (&Config, &Written)) -> Self {
         let renewed = config.renewed(read);
         let needs_nothing = renewed == *read;
-        let can = |key: &&Key| key.live && !(config.cluster.is_some() && FIXED_IN_A_CLUSTER.contains(&key.path));
-        let (applied, waiting): (Vec<&Key>, Vec<&Key>) = written.changed(read_written).partition(can);
+        let (applied, waiting): (Vec<&Key>, Vec<&Key>) =
+            written.changed(read_written).partition(|key| key.live && !is_fixed(key.path, config, read));
         let path = |key: &Key| key.path;
-        Self {
-            config: renewed,
-            applied: applied.into_iter().map(path).collect(),
-            // A default that is written out now, or by the environment instead of the file.
-            waiting: waiting.into_iter().map(path).filter(|_| !needs_nothing).collect(),
+        // A default that is written out now, or by the environment instead of the file.
+        let mut waiting: Vec<_> = waiting.into_iter().map(path).filter(|_| !needs_nothing).collect();
+        // Nothing is written otherwise, and yet something is other: what a file says that a setting names.
+        if !needs_nothing && waiting.is_empty() {
+            waiting.push(if renewed.redis == read.redis { "cluster" } else { "databaseConfig.redis.tls.ca" });
         }
+        Self { config: renewed, applied: applied.into_iter().map(path).collect(), waiting }
     }
 }
 
-/// Other nodes are told them when this one starts.
-const FIXED_IN_A_CLUSTER: [&str; 2] = ["limits.dataBytes", "limits.channelNameBytes"];
+/// Whether a setting that can change does not this time.
+fn is_fixed(path: &str, config: &Config, read: &Config) -> bool {
+    match path.split_once('.').map_or(path, |(group, _)| group) {
+        // Other nodes are told them when this one starts.
+        "limits" => config.cluster.is_some() && ["limits.dataBytes", "limits.channelNameBytes"].contains(&path),
+        // What is there keeps its settings, and what is not yet there has none.
+        "unixSocket" => config.unix_socket.is_some() != read.unix_socket.is_some(),
+        "recovery" => config.recovery.is_some() != read.recovery.is_some(),
+        "sslCertPath" | "sslKeyPath" | "sslCertChainPath" | "sslPassphrase" => {
+            config.tls.is_some() != read.tls.is_some()
+        }
+        "admin" => match (&config.admin, &read.admin) {
+            (Some(old), Some(new)) => path == "admin.key" && !takes_key(old, new),
+            _ => true,
+        },
+        _ => false,
+    }
+}
+
+/// Whether the key of `new` comes into force at `old`: whoever can reach it from elsewhere is never without one.
+fn takes_key(old: &AdminConfig, new: &AdminConfig) -> bool {
+    new.host == old.host || new.key.is_some()
+}
 
 impl Config {
     /// This configuration with everything of `read` that can change while the sidecar runs: the settings that the table marks
@@ -94,11 +116,12 @@ impl Config {
         });
         let tls = self.tls.as_ref().map(|old| read.tls.as_ref().unwrap_or(old).clone());
         let admin = self.admin.as_ref().map(|old| match &read.admin {
-            // Whoever can reach it from elsewhere is never without a key.
-            Some(new) if new.host == old.host => {
-                super::AdminConfig { key: new.key.clone(), ready_lag: new.ready_lag, ..old.clone() }
-            }
-            _ => old.clone(),
+            Some(new) => AdminConfig {
+                key: if takes_key(old, new) { new.key.clone() } else { old.key.clone() },
+                ready_lag: new.ready_lag,
+                ..old.clone()
+            },
+            None => old.clone(),
         });
         let read = read.clone();
         Self {

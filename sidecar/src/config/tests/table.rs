@@ -94,6 +94,7 @@ fn samples() -> Vec<(&'static str, Value, &'static str)> {
         ("limits.writeTimeoutMs", json!(6), "6"),
         ("limits.authInFlight", json!(7), "7"),
         ("limits.authQueued", json!(8), "8"),
+        ("limits.authHeaderBytes", json!(22), "22"),
         ("limits.authResponseBytes", json!(9), "9"),
         ("limits.connections", json!(10), "10"),
         ("limits.connectionsPerIp", json!(11), "11"),
@@ -205,6 +206,41 @@ fn in_a_cluster_the_bounds_of_messages_wait_for_a_restart() {
     let renewal = Renewal::new((&before.config, &before.written), (&read.config, &read.written));
     assert_eq!((renewal.applied, renewal.waiting), (vec!["limits.connections"], vec!["limits.dataBytes"]));
     assert_eq!((renewal.config.limits.data, renewal.config.limits.connections), (1_000, 2_000));
+}
+
+#[test]
+fn a_key_comes_into_force_though_its_listener_is_to_move_and_not_where_there_is_none() {
+    let renewed = |before: Value, read: Value| {
+        let (before, read) = (Setup::ours(&before).load().unwrap(), Setup::ours(&read).load().unwrap());
+        let renewal = Renewal::new((&before.config, &before.written), (&read.config, &read.written));
+        let key = renewal.config.admin.as_ref().and_then(|admin| admin.key.clone());
+        (key.map(|key| format!("{key:?}")), renewal.applied, renewal.waiting)
+    };
+    let admin = |host: &str, key: Value| json!({"admin": {"host": host, "port": 6002, "key": key}});
+    let (old, new) = (json!("an-old-key-of-twenty"), json!("a-new-key-of-twenty1"));
+    let (before, _, _) = renewed(admin("0.0.0.0", old.clone()), admin("0.0.0.0", old.clone()));
+    let (now, applied, waiting) = renewed(admin("0.0.0.0", old.clone()), admin("127.0.0.1", new.clone()));
+    assert_ne!(now, before);
+    assert_eq!((applied, waiting), (vec!["admin.key"], vec!["admin.host"]));
+    // It can still be reached from elsewhere, and is not left open.
+    let (now, applied, waiting) = renewed(admin("0.0.0.0", old.clone()), admin("127.0.0.1", Value::Null));
+    assert_eq!(now, before);
+    assert_eq!((applied, waiting), (vec![], vec!["admin.host", "admin.key"]));
+    for (before, read) in
+        [(json!({"admin": false}), admin("127.0.0.1", new.clone())), (admin("0.0.0.0", old), json!({"admin": false}))]
+    {
+        let (_, applied, waiting) = renewed(before, read);
+        assert!(applied.is_empty() && waiting.contains(&"admin.key"), "{applied:?} {waiting:?}");
+    }
+}
+
+#[test]
+fn an_authority_whose_file_says_something_else_now_waits_for_a_restart() {
+    let before = Setup::ours(&json!({"databaseConfig": {"redis": {"tls": true}}})).load().unwrap();
+    let mut read = before.config.clone();
+    read.redis.tls.as_mut().unwrap().ca = Some("another".into());
+    let renewal = Renewal::new((&before.config, &before.written), (&read, &before.written));
+    assert_eq!(renewal.waiting, ["databaseConfig.redis.tls.ca"]);
 }
 
 #[test]
