@@ -34,6 +34,7 @@ mod receive;
 mod rule;
 mod send;
 mod sid;
+mod surrogates;
 mod sweep;
 mod table;
 mod verify;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde::de::IgnoredAny;
 use serde_json::{Value, value::RawValue};
 
+use super::surrogates::mended;
 use crate::{
     edge::{Generation, Received},
     recovery::Heard,
@@ -129,7 +130,8 @@ fn namespace(rest: &str) -> (&str, &str) {
 }
 
 fn event(generation: Generation, json: &str, attachments: usize) -> Result<Received, Malformed> {
-    let mut args: Vec<Value> = serde_json::from_str(json).map_err(|_| Malformed)?;
+    let mut args: Vec<Value> =
+        serde_json::from_str(json).or_else(|_| serde_json::from_str(&mended(json))).map_err(|_| Malformed)?;
     if args.is_empty() {
         return Err(Malformed);
     }
