@@ -182,7 +182,6 @@ impl Conn {
             return;
         }
         state.ended = Some(word);
-        state.place = None;
         state.partial = None;
         let mut stuck = false;
         let mut awaited = false;
@@ -233,7 +232,10 @@ impl Conn {
         state.wake_reader();
         state.part(&self.edge, reason);
         if awaited {
+            // As long as it is kept for its last words it takes its place: who ends its connections badly has no more of them.
             state.seen = self.edge.clock.now();
+        } else {
+            state.place = None;
         }
         drop(state);
         tracing::debug!(sid = &*self.sid, %reason, "connection ended");
