@@ -8,6 +8,9 @@ use http::{HeaderMap, HeaderValue};
 /// takes it out of what comes from outside.
 pub const UNTRUSTED: &str = "x-rustecho-untrusted";
 
+/// Who sent the request, as the proxies say.
+const CHAIN: &str = "x-forwarded-for";
+
 /// Lower case. The order is that of the numbers that [`Headers`] has for them.
 const KEPT: [&str; 10] = [
     "cookie",
@@ -17,7 +20,7 @@ const KEPT: [&str; 10] = [
     "user-agent",
     "accept-language",
     "authorization",
-    "x-forwarded-for",
+    CHAIN,
     "x-forwarded-proto",
     UNTRUSTED,
 ];
@@ -49,12 +52,16 @@ impl From<&HeaderMap> for Headers {
     fn from(all: &HeaderMap) -> Self {
         let mut kept = Vec::new();
         for (number, name) in (0..).zip(KEPT) {
-            if let Some(value) = all.get(name)
-                && let Ok(length) = u32::try_from(value.len())
-            {
+            // Each proxy may have added a line of its own, and the last says most. Of the others the first counts.
+            let lines = all.get_all(name).iter().map(HeaderValue::as_bytes);
+            let value = match lines.take(if name == CHAIN { usize::MAX } else { 1 }).collect::<Vec<_>>() {
+                lines if lines.is_empty() => continue,
+                lines => lines.join(&b", "[..]),
+            };
+            if let Ok(length) = u32::try_from(value.len()) {
                 kept.push(number);
                 kept.extend(length.to_be_bytes());
-                kept.extend(value.as_bytes());
+                kept.extend(value);
             }
         }
         Self(kept.into())
@@ -80,12 +87,16 @@ mod tests {
             all.insert(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         all.append("cookie", HeaderValue::from_static("second"));
+        for proxy in ["6.6.6.6", "198.51.100.7, 10.0.0.1"] {
+            all.append("x-forwarded-for", HeaderValue::from_static(proxy));
+        }
         let kept = Headers::from(&all);
         assert_eq!(kept.get("cookie").unwrap(), "a=1; b=\u{e9}".as_bytes());
+        assert_eq!(kept.get("x-forwarded-for").unwrap(), "6.6.6.6, 198.51.100.7, 10.0.0.1");
         assert_eq!(kept.get(http::header::ORIGIN).unwrap(), "");
         assert_eq!(kept.get("user-agent").unwrap().len(), 70_000);
         assert!(kept.get("x-other").is_none() && kept.get("host").is_none());
-        assert_eq!(format!("{kept:?}"), r#"["cookie", "origin", "user-agent"]"#);
+        assert_eq!(format!("{kept:?}"), r#"["cookie", "origin", "user-agent", "x-forwarded-for"]"#);
         assert!(Headers::default().get("cookie").is_none());
     }
 }
