@@ -52,6 +52,8 @@ const FAREWELLS: usize = 64;
 const LAST_FRAMES: Duration = Duration::from_millis(100);
 /// Room for a body that is kept between frames; a larger one is given back.
 const KEPT_BODY: usize = 64 * 1024;
+/// Room for the next bytes of a large body.
+const STEP: usize = 256 * 1024;
 
 /// An open Unix socket; its file goes away with it.
 pub struct UnixSource {
@@ -366,13 +368,19 @@ impl Peer {
     }
 }
 
-/// Reads until `body` has so many bytes.
+/// Reads until `body` has so many bytes. Room is made for what comes: a length is only a claim.
 async fn fill_up<'a>(stream: &mut Stream, body: &'a mut Vec<u8>, len: usize) -> Result<&'a [u8], End> {
-    let have = body.len();
-    if have < len {
-        body.resize(len, 0);
-        timeout(PATIENCE, stream.read_exact(&mut body[have..])).await.map_err(|_| End::Gone)??;
-    }
+    let read = async {
+        while body.len() < len {
+            let most = (len - body.len()).min(STEP);
+            body.reserve(most);
+            if (&mut *stream).take(most as u64).read_buf(body).await? == 0 {
+                return Err(End::Gone);
+            }
+        }
+        Ok::<_, End>(())
+    };
+    timeout(PATIENCE, read).await.map_err(|_| End::Gone)??;
     Ok(body)
 }
 
