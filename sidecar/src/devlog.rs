@@ -8,6 +8,8 @@ use std::{
     time::SystemTime,
 };
 
+use crate::one_line::escaped;
+
 /// Prints in `devMode`, and is silent otherwise.
 #[derive(Debug, Clone, Copy)]
 pub struct DevLog {
@@ -69,8 +71,8 @@ impl DevLog {
         if self.is_on() {
             let time = timestamp();
             self.print("\x1b[33m", format_args!("⚠ [{time}] - {socket} could not be authenticated to {channel}"));
-            if !body.is_empty() {
-                self.print("", body);
+            for line in body.lines() {
+                self.print("", line);
             }
             self.print("", format_args!("Client can not be authenticated, got HTTP status {status}"));
         }
@@ -98,7 +100,7 @@ impl DevLog {
         if self.is_on() {
             let (colour, end) = if self.colours && !colour.is_empty() { (colour, "\x1b[0m") } else { ("", "") };
             // A closed stdout must not end the process.
-            let _ = writeln!(std::io::stdout(), "{colour}{text}{end}");
+            let _ = writeln!(std::io::stdout(), "{colour}{}{end}", escaped(&text.to_string()));
         }
     }
 }

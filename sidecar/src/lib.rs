@@ -35,6 +35,7 @@ pub mod hub;
 pub mod ingest;
 pub mod lock;
 pub mod once;
+pub mod one_line;
 pub mod origin;
 pub mod otel;
 mod prefetch;

@@ -1,6 +1,6 @@
 //! The `rustecho` command.
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use rustecho_sidecar::{
@@ -8,6 +8,7 @@ use rustecho_sidecar::{
     config::{Config, Flavour, LogFormat},
     console,
     lock::LockFile,
+    one_line::OneLine,
     reload::Hangups,
     server::Bound,
     signals::{Hangup, Signals},
@@ -20,6 +21,9 @@ use tracing_subscriber::EnvFilter;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
+/// How long threads that cannot be interrupted may take at the end.
+const LAST: Duration = Duration::from_millis(100);
+
 fn main() -> ExitCode {
     // 1. The command line; every verb but `start` ends here.
     let arguments = match cli::run(std::env::args_os()) {
@@ -28,9 +32,12 @@ fn main() -> ExitCode {
     };
     let json = arguments.wants_json();
     // 2. The threads.
-    let served = tokio::runtime::Runtime::new()
-        .context("cannot start threads")
-        .and_then(|runtime| runtime.block_on(start(&arguments)));
+    let served = tokio::runtime::Runtime::new().context("cannot start threads").and_then(|runtime| {
+        let served = runtime.block_on(start(&arguments));
+        // What had to be written has been. A question to a DNS server that does not answer cannot be called off: it ends with us.
+        runtime.shutdown_timeout(LAST);
+        served
+    });
     served.unwrap_or_else(|error| {
         if json {
             console::say(&serde_json::json!({"ready": false, "error": format!("{error:#}")}).to_string());
@@ -123,7 +130,7 @@ fn level(flavour: Flavour, config: &Config) -> EnvFilter {
 /// Starts the log, as `logFormat` wants it; for whom it is, and what makes it one of another configuration.
 fn log_to_standard_error(flavour: Flavour, config: &Config) -> (Log, ChangeLevel) {
     let filter = level(flavour, config);
-    let log = tracing_subscriber::fmt().with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_writer(|| OneLine(std::io::stderr()));
     let is_terminal = std::io::stderr().is_terminal();
     let chosen = match config.log_format {
         LogFormat::Json => Log::Json,
