@@ -44,23 +44,30 @@ final class LazyPublisher implements Publisher
             return $fake->publish($channels, $event, $json, $socketId);
         }
         $road = $this->chosen();
-        $passed = 0;
+        [$taken, $isOut] = [0, true];
         try {
-            for (; count($channels) - $passed > self::MAX_CHANNELS; $passed += self::MAX_CHANNELS) {
-                $this->pass($road, array_slice($channels, $passed, self::MAX_CHANNELS), $event, $json, $socketId, true);
+            for (; count($channels) - $taken > self::MAX_CHANNELS; $taken += self::MAX_CHANNELS) {
+                $part = array_slice($channels, $taken, self::MAX_CHANNELS);
+                $receipt = $this->pass($road, $part, $event, $json, $socketId, true);
+                $isOut = $isOut && ($receipt->accepted || $receipt->spooled || $receipt->diverted);
             }
 
-            return $this->pass($road, array_slice($channels, $passed), $event, $json, $socketId, false);
+            return $this->pass($road, array_slice($channels, $taken), $event, $json, $socketId, false);
         } catch (Exception $error) {
-            throw $passed === 0 ? $error : self::inPart($error, $passed, $channels[$passed]);
+            throw $taken === 0 ? $error : self::inPart($error, $isOut, $taken, $channels[$taken]);
         }
     }
 
-    /** What the cause says of itself, such as a refusal, is not true of the whole event. */
-    private static function inPart(Exception $cause, int $passed, string $next): Exception
+    /**
+     * What the cause says of itself, such as a refusal, is not true of the whole event.
+     *
+     * @param bool $isOut whether it is known of all parts before; what fails of others is reported by itself, later
+     */
+    private static function inPart(Exception $cause, bool $isOut, int $taken, string $next): Exception
     {
         $class = $cause instanceof ConnectionFailed || $cause instanceof Timeout ? get_class($cause) : Exception::class;
-        $which = "it was passed on for its first $passed channels, and not, or not surely, for those from $next on";
+        $which = ($isOut ? "it was passed on for its first $taken channels" : "it was taken, without a receipt so far, "
+            . "for its first $taken channels") . ", and not, or not surely, for those from $next on";
 
         return new $class("$which: {$cause->getMessage()}", Exception::FATE_UNKNOWN, $cause);
     }

@@ -81,6 +81,23 @@ final class OnFailureTest extends SidecarTestCase
         ];
     }
 
+    public function testNothingIsSaidToBePassedOnThatHasNotLeft(): void
+    {
+        $this->boot(['transport' => 'php', 'on_failure' => 'throw', 'ack' => 'none', 'timeout_ms' => 200]);
+        $reported = $this->reported();
+
+        try {
+            $this->broadcast('lost', 1, array_map(static fn (int $n): string => "c.$n", range(1, 150)));
+            self::fail('No BroadcastException was thrown.');
+        } catch (BroadcastException $error) {
+            self::assertStringContainsString('it was taken, without a receipt so far, for its first 100', $error->getMessage());
+        }
+        $this->app->terminate();
+
+        self::assertCount(1, $reported, 'what became of the first part');
+        self::assertStringContainsString('lost on c.1, c.2, c.3 and 97 more: no connection', $reported[0]->getMessage());
+    }
+
     /** @dataProvider manners */
     #[DataProvider('manners')]
     public function testThePolicyRedisKeepsTheOrder(string $ack, bool $together): void
@@ -161,9 +178,10 @@ final class OnFailureTest extends SidecarTestCase
         $this->broadcast('lost');
     }
 
-    private function broadcast(string $event, mixed $data = 1): void
+    /** @param list<string> $channels */
+    private function broadcast(string $event, mixed $data = 1, array $channels = ['a', 'b', 'c', 'd']): void
     {
         $this->app->make(\Illuminate\Contracts\Broadcasting\Factory::class)
-            ->connection('rustecho')->broadcast(['a', 'b', 'c', 'd'], $event, ['n' => $data]);
+            ->connection('rustecho')->broadcast($channels, $event, ['n' => $data]);
     }
 }
