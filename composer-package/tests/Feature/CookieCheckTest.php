@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Tests\Feature;
 
+use Illuminate\Session\Middleware\StartSession;
 use PHPUnit\Framework\Attributes\DataProvider;
 use PHPUnit\Framework\TestCase;
 use Rustecho\Laravel\Doctor\Checks\CookieCheck;
@@ -11,6 +12,7 @@ use Rustecho\Laravel\Doctor\Finding;
 use Rustecho\Laravel\Doctor\Visit;
 use Rustecho\Laravel\Settings;
 use Rustecho\Laravel\Tests\Support\AppRegistersOwnAuthRoute;
+use Rustecho\Laravel\Tests\Support\AppRegistersSpaAuthRoute;
 use Rustecho\Laravel\Tests\Support\TestApp;
 use Rustecho\Laravel\Tests\Support\TestProvider;
 
@@ -60,6 +62,8 @@ final class CookieCheckTest extends TestCase
             'by token' => [Finding::NOTE, ['authorization' => 'Bearer token-of-ada']],
             'by token, says the configuration' => [Finding::NOTE, [], ['middleware' => 'auth:api']],
             'by token, says the route' => [Finding::NOTE, [], [], [TestProvider::class, AppRegistersOwnAuthRoute::class]],
+            'by session, says Sanctum' => [Finding::PROBLEM, [], [], [TestProvider::class, AppRegistersSpaAuthRoute::class]],
+            'by session, without the group' => [Finding::PROBLEM, [], ['middleware' => StartSession::class]],
             'by a route that is not there' => [Finding::PROBLEM, [], ['enabled' => false]],
         ];
     }

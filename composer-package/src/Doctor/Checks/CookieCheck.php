@@ -4,11 +4,13 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Doctor\Checks;
 
+use Illuminate\Contracts\Http\Kernel;
 use Illuminate\Http\Request;
+use Illuminate\Session\Middleware\StartSession;
 use Rustecho\Laravel\Doctor\Check;
 use Rustecho\Laravel\Doctor\Finding;
 use Rustecho\Laravel\Doctor\Visit;
-use Symfony\Component\HttpKernel\Exception\HttpExceptionInterface;
+use Throwable;
 
 /** Will browsers send the session cookie to the sidecar, which needs it to ask who the visitor is? */
 final class CookieCheck implements Check
@@ -49,13 +51,24 @@ final class CookieCheck implements Check
             return true;
         }
         $endpoint = $visit->sidecarConfig?->get('authEndpoint') ?? '/broadcasting/auth';
+        $router = $visit->app->make('router');
         try {
-            $route = $visit->app->make('router')->getRoutes()->match(Request::create((string) $endpoint, 'POST'));
-        } catch (HttpExceptionInterface) {
-            return false;
+            $visit->app->make(Kernel::class); // tells the router what the groups are, which no command needs otherwise
+            $route = $router->getRoutes()->match(Request::create((string) $endpoint, 'POST'));
+            $middleware = array_filter($router->gatherRouteMiddleware($route), 'is_string');
+        } catch (Throwable) {
+            return false; // what is wrong with the route is found where it is asked
         }
 
-        return ! in_array('web', (array) $route->middleware(), true);
+        return array_filter($middleware, $this->startsSession(...)) === [];
+    }
+
+    private function startsSession(string $middleware): bool
+    {
+        $class = explode(':', $middleware)[0];
+
+        // Sanctum's own is not in the group `web`: it starts a session for the site's own pages.
+        return is_a($class, StartSession::class, true) || str_ends_with($class, '\\EnsureFrontendRequestsAreStateful');
     }
 
     private function host(string $url): string
