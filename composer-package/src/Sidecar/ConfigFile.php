@@ -33,18 +33,22 @@ final class ConfigFile
     ];
     private const TEXT = '"(?:[^"\\\\]|\\\\.)*+"(*SKIP)(*FAIL)';
 
-    /** @param array<string, mixed> $values */
+    /**
+     * @param array<string, mixed> $values
+     * @param string $folder in which the sidecar runs
+     */
     private function __construct(
         public readonly string $path,
         private readonly array $values,
         private readonly Environment $environment,
+        private readonly string $folder,
     ) {
     }
 
     /** No file: the environment is all there is. */
     public static function none(string $folder): self
     {
-        return new self('', [], new Environment([$folder]));
+        return new self('', [], new Environment([$folder]), $folder);
     }
 
     /**
@@ -76,11 +80,11 @@ final class ConfigFile
         $values = json_decode(self::withoutComments($text), true);
 
         // The machine's service has a folder and an environment of its own.
-        $environment = $path === self::SYSTEM
-            ? new Environment([self::SERVICE, dirname($path)], false)
-            : new Environment([$folder, dirname($path)]);
+        $isService = $path === self::SYSTEM;
+        $folder = $isService ? self::SERVICE : $folder;
+        $environment = new Environment([$folder, dirname($path)], ! $isService);
 
-        return is_array($values) ? new self($path, $values, $environment)
+        return is_array($values) ? new self($path, $values, $environment, $folder)
             : throw new Unreachable("the sidecar's configuration $path is not a JSON object: rustecho check-config says where");
     }
 
@@ -137,7 +141,11 @@ final class ConfigFile
         $switch = self::boolean($spool);
         $folder = is_string($spool) && $switch === null ? $spool : $this->get('spool.path');
 
-        return $switch === false ? false : (is_string($folder) ? $folder : null);
+        return match (true) {
+            $switch === false => false,
+            ! is_string($folder) => null,
+            default => str_starts_with($folder, '/') ? $folder : "$this->folder/$folder",
+        };
     }
 
     public function takesRedis(): bool

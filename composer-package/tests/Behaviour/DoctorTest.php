@@ -189,7 +189,11 @@ final class DoctorTest extends BehaviourTestCase
     {
         $config = self::$sidecar->folder . '/rustecho-spool.json';
         $spool = self::$sidecar->folder . '/spool';
-        $tries = [[false, 1], ['/elsewhere', 1], [['path' => '/elsewhere'], 1], [['path' => "$spool/"], 0], [['ttl' => 9], 0]];
+        symlink($spool, "$spool.link");
+        $tries = [
+            [false, 1], ['/elsewhere', 1], [['path' => '/elsewhere'], 1], [['path' => "$spool/"], 0], [['ttl' => 9], 0],
+            ["$spool.link", 0],
+        ];
         foreach ($tries as [$setting, $expected]) {
             file_put_contents($config, json_encode(['spool' => $setting]));
             [$status, $output] = $this->doctor([], ["--config=$config"]);
@@ -197,6 +201,7 @@ final class DoctorTest extends BehaviourTestCase
             self::assertSame($setting === false, str_contains($output, 'the sidecar keeps no spool'));
             self::assertSame($expected === 1 && $setting !== false, str_contains($output, 'looks for them in /elsewhere'));
         }
+        unlink("$spool.link");
     }
 
     public function testASidecarThatHangs(): void

@@ -110,6 +110,13 @@ final class EnvironmentTest extends TestCase
         self::assertSame($expected, $this->config($file)->spoolFolder());
     }
 
+    public function testARelativeSpoolIsInTheFolderInWhichTheSidecarRuns(): void
+    {
+        self::assertSame("$this->folder/storage/spool", $this->config(['spool' => 'storage/spool'])->spoolFolder());
+        putenv('RUSTECHO_SPOOL_PATH=spool');
+        self::assertSame("$this->folder/spool", $this->config(['spool' => ['ttl' => 9]])->spoolFolder());
+    }
+
     /** @return array<array<mixed>> */
     public static function spools(): array
     {

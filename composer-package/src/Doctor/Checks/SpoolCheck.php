@@ -27,7 +27,7 @@ final class SpoolCheck implements Check
         clearstatcache();
         yield match (true) {
             $theirs === false => Finding::problem('spool-off-there'),
-            is_string($theirs) && rtrim($theirs, '/') !== rtrim($folder, '/') => Finding::problem(
+            is_string($theirs) && self::place($theirs) !== self::place($folder) => Finding::problem(
                 'spool-elsewhere',
                 ['folder' => $folder, 'theirs' => $theirs, 'file' => (string) $config?->place('spool', 'spool.path')],
             ),
@@ -38,5 +38,11 @@ final class SpoolCheck implements Check
             ),
             default => Finding::good("events are kept in $folder while the sidecar is away"),
         };
+    }
+
+    /** One for all names that a folder has by links. */
+    private static function place(string $folder): string
+    {
+        return realpath($folder) ?: rtrim($folder, '/');
     }
 }
