@@ -11,7 +11,7 @@ use Rustecho\Laravel\Framework;
 /** A Redis connection of Laravel's config/database.php, as the sidecar is told of it. */
 final class LaravelRedis
 {
-    /** @var array<string, mixed> */
+    /** @var array<int|string, mixed> */
     private readonly array $own;
     private readonly string $name;
 
@@ -22,7 +22,7 @@ final class LaravelRedis
     public function __construct(private readonly array $all, ?string $name)
     {
         $this->name = $name ?? 'default';
-        $this->own = (new ConfigurationUrlParser())->parseConfiguration((array) ($all[$this->name] ?? []));
+        $this->own = (new ConfigurationUrlParser())->parseConfiguration($all[$this->name] ?? []);
     }
 
     /**
@@ -32,13 +32,15 @@ final class LaravelRedis
      */
     public function forSidecar(): array
     {
-        if (! isset($this->all[$this->name])) {
+        // Predis has lists for replication, sentinels and clusters, and drivers for sentinels have keys of their own.
+        if (isset($this->own[0]) || ! isset($this->own['host']) && ! isset($this->own['path'])) {
             throw new InvalidOption(
                 "The rustecho setting \"on_failure\" is \"redis\", and config/database.php has no redis.$this->name that is one "
-                . 'server. Name another one in RUSTECHO_REDIS_CONNECTION, or write a rustecho.json, as for a Redis Cluster.',
+                . 'server with a host. Name another one in RUSTECHO_REDIS_CONNECTION, or write a rustecho.json, as for sentinels '
+                . 'or a Redis Cluster.',
             );
         }
-        preg_match('~^(?:([a-z]+)://)?(.*)~', (string) ($this->own['host'] ?? '127.0.0.1'), $host);
+        preg_match('~^(?:([a-z]+)://)?(.*)~', (string) ($this->own['host'] ?? ''), $host);
         $scheme = $this->own['driver'] ?? $this->own['scheme'] ?? $host[1];
         $path = $this->own['path'] ?? (str_starts_with($host[2], '/') ? $host[2] : null);
         $server = $path !== null ? ['path' => $path]

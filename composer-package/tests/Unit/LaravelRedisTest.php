@@ -14,18 +14,18 @@ final class LaravelRedisTest extends TestCase
 {
     /**
      * @dataProvider servers
-     * @param array<string, mixed> $own
+     * @param array<string, mixed>|string $own
      * @param array<string, mixed> $expected
      */
     #[DataProvider('servers')]
-    public function testTheSidecarIsToldOfTheSameServer(array $own, array $expected): void
+    public function testTheSidecarIsToldOfTheSameServer(array|string $own, array $expected): void
     {
         $redis = new LaravelRedis(['options' => ['prefix' => 'app_'], 'events' => $own], 'events');
 
         self::assertEquals($expected + ['keyPrefix' => 'app_'], $redis->forSidecar());
     }
 
-    /** @return array<string, array{array<string, mixed>, array<string, mixed>}> */
+    /** @return array<string, array{array<string, mixed>|string, array<string, mixed>}> */
     public static function servers(): array
     {
         $tls = ['host' => 'r', 'port' => 6380, 'tls' => true];
@@ -40,6 +40,7 @@ final class LaravelRedisTest extends TestCase
                 ['host' => 'r', 'port' => 6379, 'username' => 'u', 'password' => 'p'],
             ],
             'a URL' => [['url' => 'redis://:p@r:6380/1', 'host' => 'no'], ['host' => 'r', 'port' => 6380, 'password' => 'p']],
+            'a URL alone' => ['redis://r:6380', ['host' => 'r', 'port' => 6380]],
             'TLS by URL' => [['url' => 'rediss://r:6380'], $tls],
             'TLS by host' => [['host' => 'tls://r', 'port' => 6380], $tls],
             'TLS by scheme' => [['host' => 'r', 'port' => 6380, 'scheme' => 'tls'], $tls],
@@ -48,11 +49,43 @@ final class LaravelRedisTest extends TestCase
         ];
     }
 
-    public function testWhatIsNoSingleServerIsNamed(): void
+    /**
+     * @dataProvider others
+     * @param array<string, mixed> $all
+     */
+    #[DataProvider('others')]
+    public function testWhatIsNoSingleServerIsNamed(array $all): void
     {
         $this->expectException(InvalidOption::class);
         $this->expectExceptionMessage('config/database.php has no redis.events');
 
-        (new LaravelRedis(['clusters' => ['events' => [['host' => 'r']]]], 'events'))->forSidecar();
+        (new LaravelRedis($all, 'events'))->forSidecar();
+    }
+
+    /** @return array<string, array{array<string, mixed>}> */
+    public static function others(): array
+    {
+        $servers = ['tcp://a', 'tcp://b'];
+        $sentinels = ['replication' => 'sentinel', 'service' => 'mymaster'];
+
+        return [
+            'none' => [[]],
+            'a cluster' => [['clusters' => ['events' => [['host' => 'r']]]]],
+            'a list' => [['events' => $servers]],
+            'a list of one' => [['events' => [['host' => 'a']]]],
+            'a replication' => [['events' => [...$servers, 'options' => ['replication' => true]]]],
+            'sentinels' => [['events' => [...$servers, 'options' => $sentinels]]],
+            'sentinels with one of them on top' => [['events' => ['tcp://a', 'host' => 'b', 'options' => $sentinels]]],
+            'sentinels by another driver' => [['events' => ['sentinel_host' => 'a', 'sentinel_service' => 'mymaster']]],
+        ];
+    }
+
+    /** Predis makes use of them for a list alone. */
+    public function testOptionsOfClustersMeanNothingForOneServer(): void
+    {
+        $options = ['cluster' => 'redis', 'replication' => 'sentinel'];
+        $redis = new LaravelRedis(['options' => $options, 'events' => ['host' => 'r', 'options' => $options]], 'events');
+
+        self::assertSame(['host' => 'r', 'port' => 6379], $redis->forSidecar());
     }
 }
