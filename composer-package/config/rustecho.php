@@ -66,10 +66,11 @@ return [
     |
     | "spool" keeps the event on disk until the sidecar is back, and throws
     | only when that fails too. "redis" publishes it by a Redis connection,
-    | as Laravel's own driver does, and throws where nobody listens there.
-    | "throw" throws a BroadcastException, so that a queued broadcast is
-    | tried again. "log" drops it and logs that. Left out: the ini setting
-    | rustecho.on_failure, else "spool".
+    | as Laravel's own driver does, and throws where nobody listens at that
+    | server (a Redis Cluster does not tell). "throw" throws a
+    | BroadcastException, so that a queued broadcast is tried again. "log"
+    | drops it and logs that. Left out: the ini setting rustecho.on_failure,
+    | else "spool".
     |
     */
 

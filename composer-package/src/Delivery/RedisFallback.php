@@ -10,7 +10,6 @@ use Illuminate\Redis\Connections\PredisClusterConnection;
 use Rustecho\ConnectionFailed;
 use Rustecho\Exception;
 use Rustecho\Laravel\Contracts\Fallback;
-use Rustecho\Refused;
 use Throwable;
 
 /**
@@ -29,24 +28,22 @@ final class RedisFallback implements Fallback
     {
         $about = ['event' => $event->name, 'socket' => $event->socketId, 'rustecho_id' => $event->id];
         $message = substr(json_encode($about, JSON_THROW_ON_ERROR), 0, -1) . ",\"data\":$event->json}";
-        $fate = $cause instanceof Refused ? 0 : $cause->getCode();
+        $isHeard = false;
         try {
             $connection = ($this->redis)()->connection($this->connection);
             foreach ($event->channels as $channel) {
-                if ($connection->publish($channel, $message) === 0 && ! self::isCluster($connection)) {
-                    $unheard = $channel;
-                    break;
-                }
-                $fate = Exception::FATE_UNKNOWN;
+                $isHeard = $connection->publish($channel, $message) !== 0 || $isHeard;
             }
+            $isHeard = $isHeard || self::isCluster($connection);
         } catch (Throwable $error) {
             $redis = "Redis, which \"on_failure\" names, does not take it either: {$error->getMessage()}";
             throw new ConnectionFailed("{$cause->getMessage()}; and $redis", Exception::FATE_UNKNOWN, $error);
         }
-        if (isset($unheard)) {
-            $redis = "nobody listens to $unheard on Redis, which \"on_failure\" names. Does the sidecar run, with "
-                . 'subscribers.redis on and Laravel\'s prefix in databaseConfig.redis.keyPrefix?';
-            throw new ConnectionFailed(rtrim($cause->getMessage(), '.') . "; and $redis", $fate);
+        if (! $isHeard) {
+            $redis = 'nobody listens to any of its channels at the Redis server that "on_failure" names. Does the sidecar run, '
+                . 'with subscribers.redis on, and with that server and Laravel\'s prefix (keyPrefix) in databaseConfig.redis?';
+            // One that listens to a replica has it, and is not counted.
+            throw new ConnectionFailed(rtrim($cause->getMessage(), '.') . "; and $redis", Exception::FATE_UNKNOWN);
         }
     }
 

@@ -6,6 +6,7 @@ namespace Rustecho\Laravel\Tests\Feature;
 
 use Illuminate\Broadcasting\BroadcastException;
 use PHPUnit\Framework\Attributes\DataProvider;
+use Rustecho\Exception;
 use Rustecho\Laravel\Rustecho;
 use Rustecho\Laravel\Tests\Support\FakePeer;
 use Rustecho\Laravel\Tests\Support\OrderNamed;
@@ -140,16 +141,30 @@ final class OnFailureTest extends SidecarTestCase
     public function testWhereNobodyListensToRedisTheEventFails(): void
     {
         $this->boot(['on_failure' => 'redis']);
-        $this->app->instance('redis', new RecordingRedis(0));
+        $this->app->instance('redis', $redis = new RecordingRedis());
+        $redis->listeners = array_fill_keys(['a', 'b', 'c', 'd'], 0);
 
         try {
             $this->broadcast('lost');
             self::fail('No BroadcastException was thrown.');
         } catch (BroadcastException $error) {
             self::assertStringContainsString($this->sidecar->path, $error->getMessage());
-            self::assertStringContainsString('nobody listens to a on Redis, which "on_failure" names.', $error->getMessage());
-            self::assertSame([0, 0], [$error->getCode(), $error->getPrevious()->getCode()], 'it certainly was not published');
+            self::assertStringContainsString('nobody listens to any of its channels at the Redis', $error->getMessage());
+            $codes = [$error->getCode(), $error->getPrevious()->getCode()];
+            self::assertSame([Exception::FATE_UNKNOWN, Exception::FATE_UNKNOWN], $codes, 'who listens to a replica has it');
         }
+        self::assertSame(['a', 'b', 'c', 'd'], array_column($redis->published, 1));
+    }
+
+    public function testWhereSomebodyListensToOneChannelOnRedisTheEventIsTaken(): void
+    {
+        $this->boot(['on_failure' => 'redis']);
+        $this->app->instance('redis', $redis = new RecordingRedis());
+        $redis->listeners = ['a' => 0, 'c' => 0];
+
+        $this->broadcast('taken');
+
+        self::assertSame(['a', 'b', 'c', 'd'], array_column($redis->published, 1));
     }
 
     /** @return array<string, array{string}> */

@@ -11,12 +11,9 @@ final class RecordingRedis implements Factory
 {
     /** @var list<array{?string, string, string}> connection, channel, message */
     public array $published = [];
+    /** @var array<string, int> by channel; to others one listens */
+    public array $listeners = [];
     private ?string $name = null;
-
-    /** @param int $listeners how many there are for each channel */
-    public function __construct(private readonly int $listeners = 1)
-    {
-    }
 
     public function connection($name = null): self
     {
@@ -29,6 +26,6 @@ final class RecordingRedis implements Factory
     {
         $this->published[] = [$this->name, $channel, $message];
 
-        return $this->listeners;
+        return $this->listeners[$channel] ?? 1;
     }
 }
