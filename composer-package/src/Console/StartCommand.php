@@ -20,7 +20,7 @@ final class StartCommand extends Command
     protected $signature = 'rustecho:start
         {--config= : the sidecar\'s configuration; without it rustecho.json in the application\'s folder, else a fitting one}
         {--binary= : the sidecar\'s program; without it rustecho.sidecar.binary}
-        {--port= : the port, where neither a configuration file nor RUSTECHO_PORT says it}
+        {--port= : the port where there is no configuration file, and RUSTECHO_PORT does not say it}
         {--force : stop the sidecar that already runs with this configuration, and take its place}
         {--dev : print every event, subscription and auth request}';
 
@@ -40,8 +40,9 @@ final class StartCommand extends Command
         }
         $config = $file->path;
         $asked = $this->option('port');
-        if ($asked !== null && $asked !== (string) $file->port()) {
-            $this->warn("--port=$asked has no effect: the port is {$file->port()}, by {$file->place('port')}.");
+        if ($asked !== null && filter_var($asked, FILTER_VALIDATE_INT) !== $file->port()) {
+            $by = $file->get('port') === null ? "since $config does not name one" : "by {$file->place('port')}";
+            $this->warn("--port=$asked has no effect: the port is {$file->port()}, $by.");
         }
         $this->line("$binary start --config=$config");
         $flags = array_filter(['--dev' => $this->option('dev'), '--force' => $this->option('force')]);

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Rustecho\Laravel\Tests\Behaviour;
 
 use Illuminate\Filesystem\Filesystem;
+use PHPUnit\Framework\Attributes\DataProvider;
 use Rustecho\Laravel\Sidecar\Browser;
 use Rustecho\Laravel\Tests\Support\Ports;
 use Rustecho\Laravel\Tests\Support\RealApp;
@@ -168,6 +169,30 @@ final class CommandsTest extends BehaviourTestCase
         self::assertStringContainsString("--port=$other has no effect: the port is $port, by the environment", $said);
         self::assertSame($port, json_decode($this->read('storage/framework/rustecho.json'), true)['port']);
         self::assertStringContainsString('an event published here arrives at a subscriber', $found);
+    }
+
+    /** @dataProvider ports */
+    #[DataProvider('ports')]
+    public function testStartSaysWhereThePortIsFromUnlessItIsTheOneAskedFor(string $asked, ?int $port, ?string $by): void
+    {
+        $this->put('rustecho.json', (string) json_encode($port === null ? ['host' => '127.0.0.1'] : ['port' => $port]));
+
+        [, $output] = self::$app->artisan(['rustecho:start', "--port=$asked", '--binary=/bin/true'], self::env());
+
+        $by = $by === null ? null : strtr($by, ['FILE' => self::$app->folder . '/rustecho.json']);
+        $says = "--port=$asked has no effect: the port is $by";
+        self::assertSame($by !== null, str_contains($output, "$says.\n"), $output);
+        self::assertSame($by !== null, str_contains($output, 'no effect'), $output);
+    }
+
+    /** @return array<array{string, ?int, ?string}> */
+    public static function ports(): array
+    {
+        return [
+            ['7000', 7001, '7001, by FILE'], ['soon', 7001, '7001, by FILE'],
+            ['7000', null, '6001, since FILE does not name one'], ['6001', null, null],
+            ['7001', 7001, null], [' 7001', 7001, null], ['+7001', 7001, null],
+        ];
     }
 
     public function testAnEmptyVariableIsALeftOutOne(): void
