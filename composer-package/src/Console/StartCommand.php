@@ -75,11 +75,14 @@ final class StartCommand extends Command
             'unixSocket' => ['path' => $settings->socketPath()],
             'subscribers' => ['http' => false, 'redis' => $redis !== null],
         ] + ($redis === null ? [] : ['databaseConfig' => ['redis' => $redis]]), self::JSON) . "\n";
+        $new = "$path." . bin2hex(random_bytes(8)); // another start may write at the same time
         // Redis' password is for nobody else.
         $mask = isset($redis['password']) ? umask(0077) : umask();
-        $written = @file_put_contents("$path.new", $text) !== false && @rename("$path.new", $path);
+        $written = @file_put_contents($new, $text) !== false && @rename($new, $path);
         umask($mask);
         if (! $written) {
+            @unlink($new);
+
             throw new InvalidOption("$path cannot be written. Make the folder writable, or name a configuration: --config=…");
         }
 

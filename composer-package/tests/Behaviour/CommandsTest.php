@@ -152,6 +152,29 @@ final class CommandsTest extends BehaviourTestCase
         self::assertSame($redis, $with['databaseConfig']['redis']);
     }
 
+    public function testTheConfigurationWithRedisPasswordIsForNobodyElse(): void
+    {
+        $folder = self::$app->folder . '/storage/framework';
+        $this->put('storage/framework/rustecho.json.new', 'of a start that was killed');
+        $start = ['rustecho:start', '--binary=/bin/true'];
+        $modes = [];
+        foreach ([['REDIS_PASSWORD' => 'secret', 'RUSTECHO_ON_FAILURE' => 'redis'], []] as $env) {
+            self::assertSame(0, self::$app->artisan($start, self::env($env))[0]);
+            clearstatcache();
+            $modes[] = fileperms("$folder/rustecho.json") & 0077;
+        }
+        unlink("$folder/rustecho.json");
+        mkdir("$folder/rustecho.json");
+        [$status, $output] = self::$app->artisan($start, self::env());
+        rmdir("$folder/rustecho.json");
+        unlink("$folder/rustecho.json.new");
+
+        self::assertSame([0, 0077 & ~umask() & 0666], $modes);
+        self::assertSame(1, $status);
+        self::assertStringContainsString('rustecho.json cannot be written', $output);
+        self::assertSame([], glob("$folder/rustecho.json*"), 'nothing is left of what could not be put in place');
+    }
+
     public function testThePortOfTheEnvironmentHoldsAndTheDoctorFindsIt(): void
     {
         [$port, $other] = [Ports::free(), Ports::free()];
