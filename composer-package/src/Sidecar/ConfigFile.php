@@ -101,9 +101,9 @@ final class ConfigFile
     }
 
     /** @param string $key in dots, as docs/configuration.md lists them */
-    public function get(string $key, mixed $default = null): mixed
+    public function get(string $key): mixed
     {
-        return $this->environment->get(...self::VARIABLES[$key] ?? []) ?? data_get($this->values, $key, $default);
+        return $this->environment->get(...self::VARIABLES[$key] ?? []) ?? data_get($this->values, $key);
     }
 
     /** Who has the last word about these: the path of the file, or the environment. */
