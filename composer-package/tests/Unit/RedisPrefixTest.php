@@ -47,6 +47,19 @@ final class RedisPrefixTest extends TestCase
         self::assertSame(Finding::PROBLEM, $this->look([], '', $driver)->level);
     }
 
+    public function testWhatHasTheLastWordIsNamed(): void
+    {
+        $ofFile = $this->look(['on_failure' => 'redis'], '', ['driver' => 'rustecho'], ['redis' => false]);
+        putenv('RUSTECHO_SUBSCRIBERS_REDIS=off');
+        $ofEnvironment = $this->look(['on_failure' => 'redis'], '');
+        putenv('RUSTECHO_SUBSCRIBERS_REDIS');
+
+        self::assertSame(['redis-source-off', 'redis-source-off'], [$ofFile->id, $ofEnvironment->id]);
+        self::assertMatchesRegularExpression('~^Set subscribers.redis to true in /\S+\.json, ~', $ofFile->advice);
+        self::assertStringContainsString('in the environment (RUSTECHO_SUBSCRIBERS_REDIS), ', $ofEnvironment->advice);
+        self::assertMatchesRegularExpression('~keyPrefix in /\S+\.json to~', $this->look(['on_failure' => 'redis'], '')->advice);
+    }
+
     /**
      * @dataProvider connections
      * @param array<string, mixed> $redis
@@ -108,16 +121,21 @@ final class RedisPrefixTest extends TestCase
     /**
      * @param array<string, mixed> $settings
      * @param array<string, mixed> $connection in config/broadcasting.php
+     * @param array<string, mixed> $subscribers
      */
-    private function look(array $settings, string $keyPrefix, array $connection = ['driver' => 'rustecho']): Finding
-    {
+    private function look(
+        array $settings,
+        string $keyPrefix,
+        array $connection = ['driver' => 'rustecho'],
+        array $subscribers = ['redis' => true],
+    ): Finding {
         $app = new Application();
         $app->instance('config', new Repository([
             'database' => ['redis' => self::REDIS],
             'broadcasting' => ['default' => 'events', 'connections' => ['events' => $connection]],
         ]));
         file_put_contents($path = Scratch::path('rustecho') . '.json', json_encode([
-            'subscribers' => ['redis' => true], 'databaseConfig' => ['redis' => ['keyPrefix' => $keyPrefix]],
+            'subscribers' => $subscribers, 'databaseConfig' => ['redis' => ['keyPrefix' => $keyPrefix]],
         ]));
         $visit = new Visit($app, 'events', Settings::from($settings), ConfigFile::find('', $path), 'http://x', 'http://x');
 

@@ -28,7 +28,9 @@ final class RedisPrefixCheck implements Check
             return;
         }
         if (! $config->takesRedis()) {
-            yield $publishes ? Finding::problem('redis-source-off') : Finding::good('Redis is not used');
+            yield $publishes
+                ? Finding::problem('redis-source-off', ['place' => $config->place('subscribers.redis')])
+                : Finding::good('Redis is not used');
 
             return;
         }
@@ -41,7 +43,7 @@ final class RedisPrefixCheck implements Check
             ? Finding::good("both ends use the Redis prefix \"$laravel\"")
             : Finding::problem(
                 'redis-prefix',
-                ['laravel' => $laravel, 'value' => $sidecar, 'file' => $config->place('databaseConfig.redis.keyPrefix')],
+                ['laravel' => $laravel, 'value' => $sidecar, 'place' => $config->place('databaseConfig.redis.keyPrefix')],
             );
     }
 }

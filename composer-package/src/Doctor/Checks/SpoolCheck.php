@@ -29,7 +29,7 @@ final class SpoolCheck implements Check
             $theirs === false => Finding::problem('spool-off-there'),
             is_string($theirs) && self::place($theirs) !== self::place($folder) => Finding::problem(
                 'spool-elsewhere',
-                ['folder' => $folder, 'theirs' => $theirs, 'file' => (string) $config?->place('spool', 'spool.path')],
+                ['folder' => $folder, 'theirs' => $theirs, 'place' => (string) $config?->place('spool', 'spool.path')],
             ),
             ! is_dir($folder) => Finding::problem('spool-missing', ['folder' => $folder]),
             $rights->closedAbove($folder) !== null || ! $rights->may($needed, $folder) => Finding::problem(
