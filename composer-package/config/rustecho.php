@@ -203,7 +203,9 @@ return [
         |
         | Where the sidecar answers HTTP on this machine, for the doctor. Left
         | out: as RUSTECHO_PORT and RUSTECHO_HOST say, else rustecho.json in
-        | the application's folder, else http://127.0.0.1:6001.
+        | the application's folder, else http://127.0.0.1:6001. Where the
+        | machine's /etc/rustecho/rustecho.json is read, those variables do not
+        | count: its service has an environment of its own.
         |
         */
 
