@@ -130,7 +130,8 @@ fn level(flavour: Flavour, config: &Config) -> EnvFilter {
 /// Starts the log, as `logFormat` wants it; for whom it is, and what makes it one of another configuration.
 fn log_to_standard_error(flavour: Flavour, config: &Config) -> (Log, ChangeLevel) {
     let filter = level(flavour, config);
-    let log = tracing_subscriber::fmt().with_writer(|| OneLine(std::io::stderr()));
+    // A log that cannot be written, on a full disk or where nobody reads any more, is no reason to panic.
+    let log = tracing_subscriber::fmt().log_internal_errors(false);
     let is_terminal = std::io::stderr().is_terminal();
     let chosen = match config.log_format {
         LogFormat::Json => Log::Json,
@@ -139,14 +140,16 @@ fn log_to_standard_error(flavour: Flavour, config: &Config) -> (Log, ChangeLevel
     };
     match chosen {
         Log::Json => {
-            let log = log.json().flatten_event(true).with_env_filter(filter).with_filter_reloading();
+            let log = log.with_writer(std::io::stderr).json().flatten_event(true);
+            let log = log.with_env_filter(filter).with_filter_reloading();
             let handle = log.reload_handle();
             log.init();
             (chosen, Box::new(move |config| drop(handle.reload(level(flavour, config)))))
         }
         Log::Text => {
             let ansi = is_terminal && std::env::var_os("NO_COLOR").is_none();
-            let log = log.with_ansi(ansi).with_env_filter(filter).with_filter_reloading();
+            let log = log.with_writer(|| OneLine(std::io::stderr())).with_ansi(ansi);
+            let log = log.with_env_filter(filter).with_filter_reloading();
             let handle = log.reload_handle();
             log.init();
             (chosen, Box::new(move |config| drop(handle.reload(level(flavour, config)))))
