@@ -154,7 +154,12 @@ impl RedisSource {
         ready.send_replace(true);
         let receiving = async {
             while let Some(message) = messages.next().await {
-                self.publish(message.get_channel_name(), message.get_payload_bytes());
+                // The crate's own word for a name that is no text is a name, too.
+                let channel: Vec<u8> = message.get_channel().unwrap_or_default();
+                match std::str::from_utf8(&channel) {
+                    Ok(name) => self.publish(name, message.get_payload_bytes()),
+                    Err(_) => self.refuse(&String::from_utf8_lossy(&channel), "the channel's name is not UTF-8"),
+                }
                 tokio::task::consume_budget().await; // a flood on Redis must not starve the sockets
                 if let Some(wait) = self.publisher.hears_too_much() {
                     wait.await;
@@ -168,13 +173,17 @@ impl RedisSource {
         }
     }
 
+    fn refuse(&self, channel: &str, why: &str) {
+        self.counters.refused_redis_messages.add();
+        self.publisher.say_refused(Source::Redis, channel, why);
+    }
+
     fn publish(&self, full_name: &str, payload: &[u8]) {
         let came = Came::now();
         let channel = without_prefix(full_name, &self.settings.key_prefix);
         let Some(message) = Message::parse(payload) else {
-            self.counters.refused_redis_messages.add();
             self.dev.no_json();
-            self.publisher.say_refused(Source::Redis, channel, "it is not JSON with an event name in `event`");
+            self.refuse(channel, "it is not JSON with an event name in `event`");
             return;
         };
         let publish = Publish {

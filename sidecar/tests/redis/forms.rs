@@ -158,3 +158,18 @@ async fn tls_of_another_name_or_authority_is_refused() {
         assert_eq!(sidecar.listed("presence-room").await, None);
     }
 }
+
+#[tokio::test]
+async fn a_channel_whose_name_is_no_text_is_refused() {
+    if !available() {
+        return;
+    }
+    let server = Server::start(&[]).await;
+    let mut sidecar = Sidecar::start(at(server.port()));
+    sidecar.is_ready().await;
+    let mut connection = server.client().get_connection().unwrap();
+    let message = r#"{"event":"E","data":1}"#;
+    let heard: i64 = connection.publish(&b"private-caf\xe9"[..], message).unwrap();
+    assert_eq!(heard, 1);
+    until("it is counted", async || (sidecar.counters.refused_redis_messages.get() == 1).then_some(())).await;
+}
