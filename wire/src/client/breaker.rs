@@ -1,7 +1,8 @@
 //! The circuit breaker: after a failure the sidecar is left alone for a while, so that not every call pays for it.
 //!
 //! Processes that were forked after [`share`] (php-fpm's workers) have it together: when one has waited in vain the others do
-//! not try, and when the rest is over one of them tries for all. Each socket has its own.
+//! not try, and when the rest is over one of them tries for all. Each socket has its own, and each user: who may not come in
+//! says nothing of the sidecar to those who may.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -41,16 +42,19 @@ pub(crate) struct Slot {
 pub(super) struct Breaker {
     own: Slot,
     shared: Option<&'static Slot>,
-    key: u64,
+    /// The number of the socket it belongs to; 0: of none yet.
+    socket: u64,
     /// Why, as far as this process knows.
     reason: String,
 }
 
 impl Breaker {
     /// The one for this number of a socket, which is not 0.
-    pub(super) fn belong_to(&mut self, key: u64) {
-        if self.key != key {
-            self.key = key;
+    pub(super) fn belong_to(&mut self, socket: u64) {
+        if self.socket != socket {
+            self.socket = socket;
+            let user = u64::from(sys::effective_uid()) + 1;
+            let key = (socket ^ user.wrapping_mul(0x9e37_79b9_7f4a_7c15)).max(1);
             let taken = |slot: &&Slot| {
                 slot.key.load(Relaxed) == key || slot.key.compare_exchange(0, key, Relaxed, Relaxed).is_ok()
             };
@@ -63,6 +67,7 @@ impl Breaker {
     /// After a fork: what the parent had to itself is not the child's.
     pub(super) fn leave_parent(&mut self) {
         self.own = Slot::default();
+        (self.socket, self.shared) = (0, None); // it may have become another user's
         self.reason.clear();
     }
 

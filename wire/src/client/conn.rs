@@ -68,7 +68,8 @@ impl Conn {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         loop {
             let left = deadline.left().ok_or(OpenError::Late)?;
-            socket.set_write_timeout(Some(left))?;
+            // Less than a microsecond would be for ever.
+            socket.set_write_timeout(Some(left.max(Duration::from_micros(1))))?;
             match socket.connect(&address) {
                 Ok(()) => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
