@@ -201,6 +201,22 @@ fn a_file_whose_lock_is_kept_is_left_and_a_later_one_made() {
 }
 
 #[test]
+fn a_name_that_somebody_else_has_taken_is_passed_over() {
+    let dir = Dir::new();
+    let mut writer = Writer::new(Path::new("/s"));
+    spool(&mut writer, &dir.settings(), &[frame(1, "1")]).unwrap();
+    let (mut name, path) = dir.files().remove(0);
+    fs::remove_file(path).unwrap(); // the sidecar has drained it
+    for number in [1, 2] {
+        name.number = number;
+        std::os::unix::fs::symlink("/nowhere", dir.settings().dir.join(name.to_name())).unwrap();
+    }
+    spool(&mut writer, &dir.settings(), &[frame(2, "2")]).unwrap();
+    let found: Vec<_> = dir.files().into_iter().filter(|(_, path)| !path.is_symlink()).collect();
+    assert_eq!(found.iter().map(|(name, path)| (name.number, read(path).0)).collect::<Vec<_>>(), [(3, vec![2])]);
+}
+
+#[test]
 fn a_long_file_is_followed_by_another() {
     let dir = Dir::new();
     let mut writer = Writer::new(Path::new("/s"));

@@ -22,6 +22,8 @@ const OTHERS_WRITE: u32 = 0o002;
 const LONG: u64 = 1024 * 1024;
 /// How many files are begun in vain before there is no spool.
 const TRIES: u32 = 8;
+/// Names in a row that somebody else may have taken.
+const TAKEN: u32 = 1_000;
 
 /// Who spools while a sidecar drains waits longer before each event than before the one before, between these bounds, as it would
 /// wait for receipts: or the sidecar could never catch up with it.
@@ -272,12 +274,23 @@ impl Writer {
         }
         let setgid = about.mode() & SETGID != 0;
         // A sidecar that looks between the two calls takes an empty file for one that is done with: then the next one.
-        for _ in 0..TRIES {
+        let (mut tries, mut taken) = (TRIES, TAKEN);
+        while tries > 0 {
             let path = dir.join(self.name(self.number).to_name());
             let mut options = OpenOptions::new();
             options.append(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
-            let file = options.open(&path).map_err(failed)?;
+            let opened = options.open(&path);
             self.number += 1;
+            let file = match opened {
+                Ok(file) => file,
+                // Whoever may write here can guess the next name. It is not followed, and not waited for.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && taken > 0 => {
+                    taken -= 1;
+                    continue;
+                }
+                Err(error) => return Err(failed(error)),
+            };
+            tries -= 1;
             match begin(&file, setgid) {
                 Ok(true) => {
                     self.open = Some(Open { dir, file, len: MAGIC.len() as u64 });
