@@ -107,6 +107,49 @@ pub fn holder(path: &Path) -> Holder {
     if is_locked(path) || is_other_server(pid) { Holder::Running(pid) } else { Holder::Stale(Some(pid)) }
 }
 
+/// Why a server cannot be asked to stop from here.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotStop {
+    /// Its number is another process's in this container, or on this machine.
+    #[error("{}: the server that holds it runs in another container, as process {pid} there; stop it there", path.display())]
+    Elsewhere {
+        /// The lock file.
+        path: PathBuf,
+        /// The process it names.
+        pid: std::num::NonZeroI32,
+    },
+    /// It is another user's.
+    #[error("process {0} is another user's; do this as that user, or as root")]
+    NotOurs(std::num::NonZeroI32),
+}
+
+/// Whether the holder of a lock can be asked to stop.
+///
+/// # Errors
+/// [`CannotStop`].
+pub fn may_stop(path: &Path, pid: Pid) -> Result<(), CannotStop> {
+    let number = pid.as_raw_nonzero();
+    let is_self = u32::try_from(number.get()) == Ok(std::process::id());
+    if is_self || (is_locked(path) && !holds_a_lock(number.get())) {
+        return Err(CannotStop::Elsewhere { path: path.into(), pid: number });
+    }
+    match test_kill_process(pid) {
+        Err(rustix::io::Errno::PERM) => Err(CannotStop::NotOurs(number)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a process of this number has an advisory lock on anything: the kernel lists those that can be seen from here.
+fn holds_a_lock(pid: i32) -> bool {
+    let Ok(locks) = fs::read_to_string("/proc/locks") else { return true };
+    let pid = pid.to_string();
+    // `1: FLOCK  ADVISORY  WRITE 4711 00:1a:2222 0 EOF`
+    locks
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .any(|words| words.get(1) == Some(&"FLOCK") && words.get(4) == Some(&pid.as_str()))
+}
+
 /// Asks a server to stop.
 ///
 /// # Errors
@@ -193,6 +236,24 @@ mod tests {
         assert!(matches!(LockFile::acquire(&path), Err(LockError::Taken(_))));
         drop(lock);
         assert_eq!(holder(&path), Holder::Absent);
+    }
+
+    #[test]
+    fn a_server_of_another_container_is_not_taken_for_who_has_its_number_here() {
+        let (_dir, path) = fixture();
+        let lock = LockFile::acquire(&path).unwrap();
+        let mut sleeper = Command::new("sleep").arg("60").spawn().unwrap();
+        for (number, says) in [(std::process::id(), "another container"), (sleeper.id(), "another container")] {
+            fs::write(&path, text(number)).unwrap();
+            let Holder::Running(pid) = holder(&path) else { panic!("it holds the lock") };
+            let refused = may_stop(&path, pid).unwrap_err().to_string();
+            assert!(refused.contains(says) && refused.contains(&number.to_string()), "{refused}");
+        }
+        drop(lock);
+        fs::write(&path, text(sleeper.id())).unwrap();
+        may_stop(&path, Pid::from_raw(sleeper.id().cast_signed()).unwrap()).unwrap();
+        sleeper.kill().unwrap();
+        sleeper.wait().unwrap();
     }
 
     #[test]

@@ -135,7 +135,11 @@ fn not_loaded(error: &ConfigError, audience: Audience) -> ExitCode {
 fn predecessor(loaded: &Loaded) -> Option<Predecessor> {
     match lock::holder(&loaded.lock) {
         // laravel-echo-server takes no such lock, and shares no port.
-        Holder::Running(pid) if loaded.config.reuse_port && lock::is_locked(&loaded.lock) => {
+        Holder::Running(pid)
+            if loaded.config.reuse_port
+                && lock::is_locked(&loaded.lock)
+                && lock::may_stop(&loaded.lock, pid).is_ok() =>
+        {
             Some(Predecessor { pid, lock: loaded.lock.clone() })
         }
         _ => None,
@@ -150,7 +154,11 @@ fn take_lock(loaded: &Loaded, force: bool, audience: Audience) -> Result<Option<
         Holder::Unreadable => {
             audience.warn("Error: There was a problem reading the existing lock file.", console::error);
         }
-        Holder::Running(pid) if force => replace(pid, loaded.config.grace, audience)?,
+        Holder::Running(pid) if force => {
+            lock::may_stop(&loaded.lock, pid)
+                .map_err(|error| audience.fail(&format!("Error: {error}"), &error.to_string(), FAILED))?;
+            replace(pid, loaded.config.grace, audience)?;
+        }
         Holder::Running(pid) => {
             let full = format!("{RUNNING}\n{} names process {}.", loaded.lock.display(), pid.as_raw_nonzero());
             return Err(audience.fail(&format!("Error: {RUNNING}"), &full, FAILED));

@@ -23,6 +23,9 @@ pub(super) fn run(place: &Place, json: bool) -> ExitCode {
     };
     match lock::holder(&path) {
         Holder::Running(pid) => {
+            if let Err(error) = lock::may_stop(&path, pid) {
+                return audience.fail(&format!("Error: {error}"), &error.to_string(), FAILED);
+            }
             // First the file, so that whoever starts next finds the place free.
             let _ = fs::remove_file(&path);
             match lock::terminate(pid) {
