@@ -18,6 +18,7 @@ mod look;
 mod outcome;
 mod publish;
 mod remote;
+mod replace;
 mod start;
 mod stop;
 mod tail;

@@ -209,6 +209,22 @@ fn a_second_server_is_refused_or_takes_the_place() {
 }
 
 #[test]
+fn clients_that_are_added_at_one_time_are_all_there() {
+    let folder = folder("rustecho.json", &json!({}));
+    std::thread::scope(|scope| {
+        for number in 0..16 {
+            let path = folder.path();
+            scope.spawn(move || {
+                let done = run(path, &["client:add", &format!("app-{number}")]);
+                assert_eq!(done.status.code(), Some(0), "{done:?}");
+            });
+        }
+    });
+    let file: Value = serde_json::from_slice(&std::fs::read(folder.path().join("rustecho.json")).unwrap()).unwrap();
+    assert_eq!(file["clients"].as_array().map(Vec::len), Some(16), "{file}");
+}
+
+#[test]
 fn every_command_that_prints_a_result_prints_it_as_json_when_asked() {
     let folder = folder("laravel-echo-server.json", &json!({}));
     let json = |arguments: &[&str]| {

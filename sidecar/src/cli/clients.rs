@@ -2,12 +2,15 @@
 //!
 //! Only that list changes: keys nobody knows stay, and nothing from the environment gets into the file.
 
-use std::{collections::BTreeMap, fs, io::Write, path::Path, process::ExitCode};
+use std::{collections::BTreeMap, fs, path::Path, process::ExitCode};
 
 use rand::{TryRngCore, rngs::OsRng};
 use serde_json::{Map, Value, json, value::RawValue};
 
-use super::outcome::{Audience, FAILED, USAGE};
+use super::{
+    outcome::{Audience, FAILED, USAGE},
+    replace::replace,
+};
 use crate::{
     config::{ConfigError, Place, read_file, without_comments},
     console,
@@ -54,6 +57,8 @@ type Done = (Vec<String>, Value);
 /// Changes the list and writes the file, then says what was done.
 fn edit(place: &Place, as_json: bool, change: impl FnOnce(&mut Vec<Value>) -> Result<Done, String>) -> ExitCode {
     let found = place.found().ok_or_else(|| ConfigError::Missing(place.candidates()));
+    // Held until the file is written: of two at one time each sees what the other has done.
+    let _turn = found.as_ref().ok().and_then(|path| turn(path));
     let (path, mut file) = match found.and_then(|path| Ok((path.clone(), read_file(&path)?))) {
         Ok(found) => found,
         Err(error) => {
@@ -80,6 +85,13 @@ fn edit(place: &Place, as_json: bool, change: impl FnOnce(&mut Vec<Value>) -> Re
     }
 }
 
+/// A lock on the folder, which a rename leaves alone; none where it cannot be had, as on some network file systems.
+fn turn(path: &Path) -> Option<fs::File> {
+    let path = fs::canonicalize(path).ok()?;
+    let folder = fs::File::open(path.parent()?).ok()?;
+    folder.lock().ok().map(|()| folder)
+}
+
 fn clients_of<'a>(file: &'a mut Map<String, Value>, path: &Path) -> Result<&'a mut Vec<Value>, String> {
     let clients = file.entry("clients").or_insert(Value::Null);
     if clients.is_null() {
@@ -95,7 +107,6 @@ fn random_hex(bytes: usize) -> Result<String, String> {
     Ok(buffer.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Another file beside it and a rename: a full disk must not cost the configuration. Mode and owner stay as they are.
 fn write(path: &Path, file: &Map<String, Value>) -> Result<(), String> {
     let said = |error: std::io::Error| format!("{}: cannot be written: {error}", path.display());
     let old = fs::read(path).map_err(said)?;
@@ -103,28 +114,7 @@ fn write(path: &Path, file: &Map<String, Value>) -> Result<(), String> {
         Some(text) => text,
         None => with_tabs(&Value::Object(file.clone())).map_err(|error| error.to_string())?,
     };
-    // A link stays a link: what it points to is replaced.
-    let path = &fs::canonicalize(path).map_err(said)?;
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let metadata = fs::metadata(path).map_err(said)?;
-    let draft = folder.join(format!(".rustecho-{}.tmp", std::process::id()));
-    let write = || {
-        let mut out = fs::OpenOptions::new().write(true).create_new(true).open(&draft)?;
-        out.set_permissions(metadata.permissions())?;
-        // Only root can give it away; anyone else is the owner already or gets a file that is theirs.
-        let _ = std::os::unix::fs::fchown(
-            &out,
-            Some(std::os::unix::fs::MetadataExt::uid(&metadata)),
-            Some(std::os::unix::fs::MetadataExt::gid(&metadata)),
-        );
-        out.write_all(&text)?;
-        out.sync_all()?;
-        fs::rename(&draft, path)
-    };
-    write().map_err(|error| {
-        let _ = fs::remove_file(&draft);
-        said(error)
-    })
+    replace(path, &text).map_err(said)
 }
 
 /// The text with another value of `clients`, and nothing else of it changed; none for a text without comments.

@@ -1,7 +1,7 @@
 //! `init`, alias `configure`: asks, and writes a configuration file.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -13,6 +13,7 @@ use super::{
     clients::{new_client, with_tabs},
     interview::{Interview, at_standard_input},
     outcome::{Audience, FAILED},
+    replace::replace,
 };
 use crate::{
     config::{Flavour, OLD_FILE, OUR_FILE},
@@ -209,7 +210,7 @@ impl Interview for Defaults {
 fn save(answers: &Answers, here: &Path) -> io::Result<()> {
     let path = here.join(&answers.file);
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-    fs::write(&path, with_tabs(&file(answers))?).map_err(named)
+    replace(&path, &with_tabs(&file(answers))?).map_err(named)
 }
 
 /// Every key of the old file, in its order.
