@@ -14,13 +14,15 @@ use tokio::{
 use super::Admin;
 use crate::{
     config::AdminConfig,
-    server::{bind, send_over, shares_its_port, stopped},
+    server::{Lent, bind, send_over, shares_its_port, stopped},
 };
 
 /// Connections at one time: a few browsers, a scraper, probes.
 const MAX_CONNECTIONS: usize = 128;
 /// How long the head of a request may take.
 const HEADER_TIME: Duration = Duration::from_secs(10);
+/// How long nothing may be taken of an answer that waits to be.
+const WRITE_TIME: Duration = Duration::from_secs(10);
 
 /// An open port that nobody is served on yet.
 #[derive(Debug)]
@@ -113,7 +115,7 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME)
         .max_buf_size(64 * 1024)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Lent::new(stream, WRITE_TIME).0), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -27,7 +27,7 @@ pub(crate) struct Lent<S>(Arc<Mutex<Inner<S>>>);
 
 /// The way back to it; holds nothing.
 #[derive(Debug)]
-pub(super) struct Back<S>(Weak<Mutex<Inner<S>>>);
+pub(crate) struct Back<S>(Weak<Mutex<Inner<S>>>);
 
 impl<S> Clone for Back<S> {
     fn clone(&self) -> Self {
@@ -70,7 +70,7 @@ impl<S> Inner<S> {
 
 impl<S> Lent<S> {
     /// The stream, whose peer may take nothing for so long, and the way back.
-    pub(super) fn new(stream: S, patience: Duration) -> (Self, Back<S>) {
+    pub(crate) fn new(stream: S, patience: Duration) -> (Self, Back<S>) {
         let inner = Inner { stream, came: false, silenced: false, patience: Some(patience), untaken: None };
         let inner = Arc::new(Mutex::new(inner));
         let back = Back(Arc::downgrade(&inner));
