@@ -116,6 +116,7 @@ impl Admission {
         }
         let Standing::Stranger(origin) = rules.standing(request.headers(), from_proxy, jsonp) else { return Ok(()) };
         let is_new = self.told.is_first(&crate::channel::start_of(&origin));
+        let origin = crate::tail::name(&origin);
         if rules.policy == OriginPolicy::Strict {
             self.counters.refused_origins.add();
             if is_new {

@@ -56,6 +56,8 @@ pub struct SpoolSource {
     begun: Mutex<HashMap<PathBuf, (u64, u64)>>,
     /// Sockets without a sidecar that have been named.
     strays: Once,
+    /// Files that cannot be read or removed and have been named.
+    unfit: Once,
 }
 
 impl SpoolSource {
@@ -85,6 +87,7 @@ impl SpoolSource {
             expected,
             begun: Mutex::default(),
             strays: Once::default(),
+            unfit: Once::default(),
         })
     }
 

@@ -33,6 +33,7 @@ use crate::{
     counters::Counters,
     hub::Later,
     ingest::{data, spool::Gate},
+    once::Once,
     publisher::{Came, Publish, PublishError, Publisher, Source},
     server::stopped,
 };
@@ -69,7 +70,7 @@ impl UnixSource {
     /// [`BindError`].
     pub fn bind(settings: UnixSocketConfig, most: usize, replace: Replace) -> Result<Self, BindError> {
         let door = Door::open(&settings, replace)?;
-        Ok(Self { door, admission: Admission { settings, most, live: None } })
+        Ok(Self { door, admission: Admission { settings, most, live: None, strangers: Once::default() } })
     }
 
     /// Serves on a socket that systemd, or another parent, has opened and keeps; its path, mode and group are theirs.
@@ -83,7 +84,7 @@ impl UnixSource {
     ) -> Result<Self, BindError> {
         let door = Door::adopt(listener)?;
         let settings = UnixSocketConfig { path: door.path().to_path_buf(), ..settings };
-        Ok(Self { door, admission: Admission { settings, most, live: None } })
+        Ok(Self { door, admission: Admission { settings, most, live: None, strangers: Once::default() } })
     }
 
     /// Goes by what is in force when a publisher comes, as to how many there may be and whose.

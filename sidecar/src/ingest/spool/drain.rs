@@ -38,6 +38,7 @@ const LET_IN: Duration = Duration::from_millis(2);
 struct Tally {
     events: u64,
     expired: u64,
+    unfit: u64,
     bytes: usize,
     later: Later,
 }
@@ -80,17 +81,22 @@ impl SpoolSource {
                 Ok(false) => left = Some(name.publisher),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {
-                    tracing::error!(path = %path.display(), %error, "a spool file cannot be read");
+                    if self.unfit.is_first(&path.to_string_lossy()) {
+                        tracing::error!(path = %path.display(), %error, "a spool file cannot be read; said once for each file");
+                    }
                     left = Some(name.publisher);
                 }
             }
         }
-        let Tally { events, expired, .. } = tally;
+        let Tally { events, expired, unfit, .. } = tally;
         if events > 0 {
             tracing::info!(events, "drained the spool");
         }
         if expired > 0 {
             tracing::warn!(expired, "spooled events were older than spool.ttl and have been dropped");
+        }
+        if unfit > 0 {
+            tracing::warn!(unfit, "events in the spool were no publish frames with JSON data, and have been dropped");
         }
         finished && events > 0
     }
@@ -189,7 +195,9 @@ impl SpoolSource {
             Some(file) if is_good(&file)? => Ok(Some(file)),
             _ => {
                 self.counters.spool_foreign.add();
-                tracing::warn!(path = %path.display(), "removed from the spool unread: no publisher that may publish here made it");
+                if self.unfit.is_first(&path.to_string_lossy()) {
+                    tracing::warn!(path = %path.display(), "removed from the spool unread: no publisher that may publish here made it");
+                }
                 if fs::remove_file(path).is_err() {
                     fs::remove_dir(path)?;
                 }
@@ -226,7 +234,7 @@ impl SpoolSource {
                     } else {
                         tally.events += 1;
                         self.counters.spool_drained.add();
-                        self.publish(frame, &mut tally.later);
+                        self.publish(frame, tally);
                     }
                     tally.bytes += frame.len();
                 }
@@ -248,7 +256,7 @@ impl SpoolSource {
     }
 
     /// A refusal has nobody to be told to: it is counted and logged at the door.
-    fn publish(&self, frame: &[u8], later: &mut Later) {
+    fn publish(&self, frame: &[u8], tally: &mut Tally) {
         let event = match frame::decode(frame) {
             Ok(Decoded::Frame { kind: Kind::Publish, body, consumed }) if consumed == frame.len() => {
                 Spooled::decode(body).ok()
@@ -258,7 +266,7 @@ impl SpoolSource {
         let data = event.as_ref().and_then(|event| data::json(event.data).ok());
         let (Some(event), Some(data)) = (event, data) else {
             self.counters.spool_refused.add();
-            tracing::warn!("an event in the spool is no publish frame with JSON data, and is dropped");
+            tally.unfit += 1;
             return;
         };
         let publish = Publish {
@@ -272,9 +280,9 @@ impl SpoolSource {
             // Its time in the spool is no stage of the road, and would hide the others.
             came: Came { trace: event.trace, ..Came::now() },
         };
-        if self.publisher.publish_later(&publish, later).is_err() {
+        if self.publisher.publish_later(&publish, &mut tally.later).is_err() {
             self.counters.spool_refused.add();
         }
-        self.publisher.settle(later);
+        self.publisher.settle(&mut tally.later);
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     bounds::{Bound, Refusals},
     config::{Live, UnixSocketConfig},
     counters::Counters,
+    once::Once,
 };
 
 /// How long a publisher that is turned away may take for what it came to say; less than PHP waits (`rustecho.timeout_ms`).
@@ -26,6 +27,8 @@ pub(super) struct Admission {
     pub(super) settings: UnixSocketConfig,
     pub(super) most: usize,
     pub(super) live: Option<Live>,
+    /// Users that have been named.
+    pub(super) strangers: Once,
 }
 
 /// Why a publisher does not come in.
@@ -61,8 +64,11 @@ impl Admission {
         let config = self.live.as_ref().map(Live::read);
         let settings = config.as_ref().and_then(|config| config.unix_socket.as_ref()).unwrap_or(&self.settings);
         let allowed = settings.allowed_uids.is_empty() || uid.is_some_and(|uid| settings.allowed_uids.contains(&uid));
-        if !allowed {
-            tracing::warn!(uid, "a publisher was refused: its uid is not in unixSocket.allowedUids");
+        if !allowed && self.strangers.is_first(&format!("{uid:?}")) {
+            tracing::warn!(
+                uid,
+                "publishers are refused: their uid is not in unixSocket.allowedUids; more of them are only counted"
+            );
         }
         allowed
     }
