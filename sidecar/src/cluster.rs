@@ -289,8 +289,8 @@ impl Cluster {
                 key = "cluster.queueBytes",
                 limit = self.config.queue,
                 so_far = dropped,
-                "Redis is away, and what waits for the other nodes is over cluster.queueBytes: the oldest messages were dropped, and \
-                 the other nodes never get them"
+                "Redis is away or slow, and what waits for the other nodes is over cluster.queueBytes: the oldest messages were \
+                 dropped, and the other nodes may never get them"
             );
         }
     }

@@ -67,8 +67,9 @@ impl Renewal {
         // A default that is written out now, or by the environment instead of the file.
         let mut waiting: Vec<_> = waiting.into_iter().map(path).filter(|_| !needs_nothing).collect();
         // Nothing is written otherwise, and yet something is other: what a file says that a setting names.
-        if !needs_nothing && waiting.is_empty() {
-            waiting.push(if renewed.redis == read.redis { "cluster" } else { "databaseConfig.redis.tls.ca" });
+        if waiting.is_empty() {
+            waiting.extend((renewed.redis != read.redis).then_some("databaseConfig.redis.tls.ca"));
+            waiting.extend((renewed.cluster != read.cluster).then_some("cluster"));
         }
         Self { config: renewed, applied: applied.into_iter().map(path).collect(), waiting }
     }
