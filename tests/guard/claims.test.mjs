@@ -1,11 +1,16 @@
 // What costs nobody anything to claim must not cost the sidecar much: lengths, headers, names, connections that are over.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { describe, test } from 'node:test';
 import { KIND, LARGEST_BODY, Publisher, frame, hello, publish } from '../support/frames.mjs';
-import { needs } from '../support/tools.mjs';
-import { pause, until } from '../support/wait.mjs';
+import { Sidecar } from '../support/sidecar.mjs';
+import { SIDECAR, needs } from '../support/tools.mjs';
+import { pause, until, within } from '../support/wait.mjs';
 import { Client, refused, sidecarFor, startLaravel } from './support.mjs';
 
 const MB = 1_000_000;
@@ -35,14 +40,14 @@ describe('What is only claimed', needs('sidecar'), () => {
     await until('a receipt', () => honest.read.includes(Buffer.alloc(16, 7)), 10_000);
   });
 
-  test('is not kept while Laravel thinks: a subscription with a megabyte beside its headers', async (t) => {
+  test('is not kept while Laravel thinks: a subscription with 900 kB beside its headers', async (t) => {
     const laravel = await startLaravel(t, { delayMs: 4_000 });
     const sidecar = await sidecarFor(t, { authHost: laravel.url });
     const client = await Client.open(sidecar);
     t.after(() => client.close());
     const before = resident(sidecar);
     for (let at = 0; at < 50; at += 1) {
-      client.emit('subscribe', { channel: `private-${at}`, auth: { more: Array(200_000).fill(0), headers: { 'X-CSRF-TOKEN': 't' } } });
+      client.emit('subscribe', { channel: `private-${at}`, auth: { more: Array(450_000).fill(0), headers: { 'X-CSRF-TOKEN': 't' } } });
     }
     await until('the questions', () => laravel.asked.length === 50, 20_000);
     await pause(1_000);
@@ -60,6 +65,30 @@ describe('What is only claimed', needs('sidecar'), () => {
     await until('the log', () => sidecar.process.output.includes('impossible name'));
     assert.ok(sidecar.process.output.length < 10_000);
   });
+});
+
+describe('A log', needs('sidecar'), () => {
+  for (const [what, open] of [['on a full disk', () => openSync('/dev/full', 'w')], ['that nobody reads any more', null]]) {
+    test(`${what} stops nothing`, async (t) => {
+      const folder = mkdtempSync(path.join(os.tmpdir(), 'rustecho-guard-'));
+      t.after(() => rmSync(folder, { recursive: true, force: true }));
+      const sidecar = await Sidecar.configure(folder, { logLevel: 'debug' });
+      const child = spawn(SIDECAR, ['start', `--config=${sidecar.file}`], { cwd: folder, stdio: ['ignore', 'pipe', open ? open() : 'pipe'] });
+      t.after(() => child.kill('SIGKILL'));
+      const ended = once(child, 'exit');
+      child.stderr?.destroy();
+      child.stdout.destroy();
+      const client = await until('a page', () => Client.open(sidecar).catch(() => null));
+      for (const signal of ['SIGHUP', 'SIGHUP']) {
+        child.kill(signal);
+        await pause(200);
+      }
+      client.subscribe('orders');
+      await until('a subscription', async () => await sidecar.subscribers('orders') === 1);
+      child.kill('SIGTERM');
+      assert.deepEqual(await within('the end', ended, 15_000), [0, null]);
+    });
+  }
 });
 
 describe('A connection that is over', needs('sidecar'), () => {
