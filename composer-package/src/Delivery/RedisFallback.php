@@ -10,6 +10,7 @@ use Illuminate\Redis\Connections\PredisClusterConnection;
 use Rustecho\ConnectionFailed;
 use Rustecho\Exception;
 use Rustecho\Laravel\Contracts\Fallback;
+use RuntimeException;
 use Throwable;
 
 /**
@@ -32,7 +33,11 @@ final class RedisFallback implements Fallback
         try {
             $connection = ($this->redis)()->connection($this->connection);
             foreach ($event->channels as $channel) {
-                $isHeard = $connection->publish($channel, $message) !== 0 || $isHeard;
+                $listeners = $connection->publish($channel, $message);
+                if ($listeners === false) {
+                    throw new RuntimeException("it refuses PUBLISH on $channel; does its user have the right to?"); // phpredis
+                }
+                $isHeard = $listeners !== 0 || $isHeard;
             }
             $isHeard = $isHeard || self::isCluster($connection);
         } catch (Throwable $error) {

@@ -167,6 +167,17 @@ final class OnFailureTest extends SidecarTestCase
         self::assertSame(['a', 'b', 'c', 'd'], array_column($redis->published, 1));
     }
 
+    public function testWhatRedisRefusesIsNotTaken(): void
+    {
+        $this->boot(['on_failure' => 'redis']);
+        $this->app->instance('redis', $redis = new RecordingRedis());
+        $redis->listeners = ['c' => false];
+        $this->expectException(BroadcastException::class);
+        $this->expectExceptionMessage('it refuses PUBLISH on c');
+
+        $this->broadcast('refused');
+    }
+
     /** @return array<string, array{string}> */
     public static function acks(): array
     {

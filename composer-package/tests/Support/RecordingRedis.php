@@ -11,7 +11,7 @@ final class RecordingRedis implements Factory
 {
     /** @var list<array{?string, string, string}> connection, channel, message */
     public array $published = [];
-    /** @var array<string, int> by channel; to others one listens */
+    /** @var array<string, int|false> by channel; to others one listens */
     public array $listeners = [];
     private ?string $name = null;
 
@@ -22,7 +22,7 @@ final class RecordingRedis implements Factory
         return $this;
     }
 
-    public function publish(string $channel, string $message): int
+    public function publish(string $channel, string $message): int|false
     {
         $this->published[] = [$this->name, $channel, $message];
 
