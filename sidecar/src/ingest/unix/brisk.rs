@@ -16,10 +16,10 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// The longest that a thread looks.
-const LONGEST: Duration = Duration::from_micros(25);
+/// The longest that a thread looks: what Laravel takes from one `event()` to the next, on a slow machine.
+const LONGEST: Duration = Duration::from_micros(60);
 /// Frames that are not further apart follow each other closely.
-const CLOSE: Duration = Duration::from_micros(80);
+const CLOSE: Duration = Duration::from_micros(120);
 /// So many have to, before anybody looks for another.
 const ENOUGH: u8 = 3;
 
