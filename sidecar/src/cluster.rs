@@ -40,6 +40,7 @@ mod overheard;
 mod overhearing;
 mod peers;
 mod retelling;
+mod roll;
 mod saying;
 mod standing;
 #[cfg(test)]
@@ -111,6 +112,8 @@ struct State {
     members: HashMap<NodeId, HashMap<ChannelName, u64>>,
     /// Those who have given their first account.
     accounted: HashSet<NodeId>,
+    /// Who spoke before this node started, and when by the stream's clock: they are expected.
+    expected: HashMap<NodeId, u64>,
     echo: Echo,
     /// This node does not keep to the common order at the moment.
     is_out: bool,
@@ -138,6 +141,7 @@ impl Cluster {
             peers,
             members: HashMap::new(),
             accounted: HashSet::new(),
+            expected: HashMap::new(),
             echo: Echo::Said(Instant::now()),
             is_out: false,
             in_order_since: None,
@@ -176,7 +180,8 @@ impl Cluster {
     pub fn run(self: &Arc<Self>, here: &Weak<dyn Here>) -> JoinSet<()> {
         let key = format!("{}rustecho:cluster", self.config.redis.key_prefix);
         let (redis, length) = (self.config.redis.clone(), self.config.stream_length);
-        let stream = Stream { redis, key, length, place: self.place.clone() };
+        let (seal, sign) = (self.seal.clone(), self.sign());
+        let stream = Stream { redis, key, length, seal, sign, place: self.place.clone() };
         let (inbox, mut entries) = mpsc::channel(link::INBOX);
         let mut tasks = JoinSet::new();
         tasks.spawn(stream.clone().write(self.outbox.clone(), self.turns.clone()));
@@ -214,7 +219,7 @@ impl Cluster {
                         cluster.whole(|| cluster.hear(here.as_ref(), place, &bytes, Instant::now()));
                     }
                     Some(Some(Read::Gap(clock))) => cluster.overheard.lock().begin(clock),
-                    Some(Some(Read::Begin { place, notes })) => cluster.begins(place, notes),
+                    Some(Some(Read::Begin { place, notes, roll })) => cluster.begins(place, notes, roll),
                     Some(Some(Read::Doubt)) => _ = cluster.whole(|| cluster.doubt(here.as_ref())),
                     Some(Some(Read::Lost { is_anew })) => {
                         cluster.whole(|| cluster.lost_redis(here.as_ref(), is_anew, Instant::now()));
@@ -244,6 +249,11 @@ impl Cluster {
         let question = self.census.ask(others);
         self.outbox.say(Body::Count { question, prefix: prefix.map(Cow::Borrowed) });
         self.census.answers(question).await
+    }
+
+    /// Whoever lives has said something in so long a time.
+    fn sign(&self) -> Duration {
+        self.config.silence() * 2 / BEATS
     }
 
     async fn beat(self: Arc<Self>, here: Weak<dyn Here>) {

@@ -13,7 +13,7 @@ import { startRedis } from '../support/redis.mjs';
 import { Sidecar } from '../support/sidecar.mjs';
 import { unique } from '../support/stack.mjs';
 import { needs } from '../support/tools.mjs';
-import { until } from '../support/wait.mjs';
+import { pause, until } from '../support/wait.mjs';
 
 const LEASE_MS = 2_000;
 const NEW = combination('echo2', 'sio4');
@@ -166,6 +166,28 @@ describe('A cluster of three nodes', needs('sidecar', 'redis-server', 'redis-cli
     late.join(name);
     assert.deepEqual(ids((await late.hears(channel, 'here'))[0]), ['user 1', 'user 2', 'user 5']);
     assert.deepEqual(ids(await watching.hears(channel, 'leaving', 2)), ['user 3', 'user 4']);
+  });
+
+  test('names all members to the first client of a node that starts, also those of a node that is slow to answer', async (t) => {
+    const name = unique('slow');
+    const channel = `presence-${name}`;
+    const [slow, goes] = [await visit(t, 0, 1), await visit(t, 2, 3)];
+    slow.join(name);
+    await slow.hears(channel, 'here');
+    goes.join(name);
+    await slow.hears(channel, 'joining');
+    goes.socket.io.reconnection(false);
+    await nodes[2].stop('SIGKILL');
+    await slow.hears(channel, 'leaving');
+
+    nodes[0].process.child.kill('SIGSTOP');
+    const started = nodes[2].start();
+    await pause(500);
+    nodes[0].process.child.kill('SIGCONT');
+    await started;
+    const first = await visit(t, 2, 2);
+    first.join(name);
+    assert.deepEqual(ids((await first.hears(channel, 'here'))[0]), ['user 1', 'user 2']);
   });
 
   test('serves its own clients while Redis is away, and catches up without loss or repetition', async (t) => {

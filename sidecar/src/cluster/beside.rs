@@ -1,5 +1,7 @@
 //! What is done while something is missing that others wait for: see [`super::gaps`].
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use tokio::time::Instant;
 
@@ -10,11 +12,16 @@ use super::{
 };
 
 impl Cluster {
-    /// The stream is read from here on, and all notes of legacy publishers are known from that time of its clock on.
-    pub(super) fn begins(&self, place: Place, notes: u64) {
+    /// The stream is read from here on, and all notes of legacy publishers are known from that time of its clock on. Those on the
+    /// `roll` spoke before, at that time of its clock.
+    pub(super) fn begins(&self, place: Place, notes: u64, roll: HashMap<NodeId, u64>) {
         self.overheard.lock().begin(notes);
-        if place != Place::START {
-            self.state.lock().peers.begins(Some(place.entry().0));
+        {
+            let mut state = self.state.lock();
+            if place != Place::START {
+                state.peers.begins(Some(place.entry().0));
+            }
+            state.expected = roll;
         }
         self.taken.lock().get_or_insert(place);
     }

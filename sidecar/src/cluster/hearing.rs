@@ -323,6 +323,7 @@ impl Cluster {
         }
         let mut channels: Vec<_> = {
             let mut state = self.state.lock();
+            state.expected.remove(&node);
             if !state.peers.others().contains(&node) {
                 return;
             }

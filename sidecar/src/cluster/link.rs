@@ -7,7 +7,13 @@ use parking_lot::Mutex;
 use redis::{RedisError, Value, cmd, streams::StreamReadReply};
 use tokio::sync::mpsc;
 
-use super::{outbox::Outbox, overheard, overhearing, turns::Turns};
+use super::{
+    message::{NodeId, Seal},
+    outbox::Outbox,
+    overheard, overhearing,
+    roll::Roll,
+    turns::Turns,
+};
 use crate::{
     config::RedisConfig,
     ingest::backoff::Backoff,
@@ -22,6 +28,8 @@ pub(super) const INBOX: usize = 1024;
 const BLOCK: Duration = Duration::from_secs(2);
 /// An answer that is so late says that the connection was lost meanwhile.
 const LATE: Duration = Duration::from_millis(500);
+/// Batches that are looked back through, at most, for who has spoken lately.
+const LOOK_BACK: usize = 16;
 /// A stream that no node writes to any more goes away.
 const EXPIRY: Duration = Duration::from_secs(3600);
 
@@ -32,16 +40,25 @@ pub(super) struct Stream {
     pub(super) key: String,
     /// How many messages it keeps, about.
     pub(super) length: usize,
+    /// Opens what stands there.
+    pub(super) seal: Seal,
+    /// Whoever lives has said something in so long a time.
+    pub(super) sign: Duration,
     /// The place up to which this node has read; shared by both tasks.
     pub(super) place: Arc<Mutex<Option<Place>>>,
 }
+
+/// An entry as Redis tells it: its id and its fields.
+type Written = (String, HashMap<String, Vec<u8>>);
+type Entries = Vec<Written>;
 
 /// What the reader hands on.
 pub(super) enum Read {
     /// An entry of the stream: where it stands, and its message.
     Entry(Place, Bytes),
     /// The stream is read from here on, and all notes about what legacy publishers said are known from that time of its clock on.
-    Begin { place: Place, notes: u64 },
+    /// Who spoke in the time before, and when by its clock.
+    Begin { place: Place, notes: u64, roll: HashMap<NodeId, u64> },
     /// Notes may be missing that were said before that time of the stream's clock.
     Gap(u64),
     /// Before the next one some may be missing: the stream may have been cut.
@@ -158,24 +175,61 @@ impl Stream {
         &self,
         redis: &mut Commands,
         begun: Option<tokio::time::Instant>,
-    ) -> Result<(Place, u64), RedisError> {
-        let last: Vec<(String, HashMap<String, Vec<u8>>)> =
-            redis.query(cmd("XREVRANGE").arg(&self.key).arg("+").arg("-").arg("COUNT").arg(BATCH)).await?;
-        let Some(newest) = last.first().and_then(|(id, _)| Place::parse(id)) else { return Ok((Place::START, 0)) };
-        let Some(begun) = begun else { return Ok((newest, known_since(newest, &last))) };
+    ) -> Result<(Place, Read), RedisError> {
+        let last = self.before(redis, None).await?;
+        let Some(newest) = last.first().and_then(|(id, _)| Place::parse(id)) else {
+            return Ok((Place::START, Read::Begin { place: Place::START, notes: 0, roll: HashMap::new() }));
+        };
+        let Some(begun) = begun else {
+            let notes = known_since(newest, &last);
+            let roll = self.call_roll(redis, newest, last).await?;
+            return Ok((newest, Read::Begin { place: newest, notes, roll }));
+        };
         // Only an entry tells the clock by which entries are named. It says nothing to anybody.
         let now: String = redis.query(cmd("XADD").arg(&self.key).arg("*").arg("t").arg("")).await?;
         let now = Place::parse(&now).unwrap_or(newest);
         let waited = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let first = newest.min(Place(now.0.saturating_sub(waited), 0));
-        Ok((first, first.0))
+        Ok((first, Read::Begin { place: first, notes: first.0, roll: HashMap::new() }))
+    }
+
+    /// The last entries, or the last before that one: a batch, the newest first.
+    async fn before(&self, redis: &mut Commands, place: Option<Place>) -> Result<Entries, RedisError> {
+        let until = match place {
+            None => "+".to_owned(),
+            Some(Place(millis, 0)) => Place(millis.saturating_sub(1), u64::MAX).to_string(),
+            Some(Place(millis, number)) => Place(millis, number - 1).to_string(),
+        };
+        redis.query(cmd("XREVRANGE").arg(&self.key).arg(until).arg("-").arg("COUNT").arg(BATCH)).await
+    }
+
+    /// Who has spoken lately, from the `last` entries back.
+    async fn call_roll(
+        &self,
+        redis: &mut Commands,
+        newest: Place,
+        mut last: Entries,
+    ) -> Result<HashMap<NodeId, u64>, RedisError> {
+        let far_enough = newest.0.saturating_sub(self.sign.as_millis() as u64);
+        let mut roll = Roll::new(self.seal.clone());
+        for _ in 0..LOOK_BACK {
+            let mut oldest = None;
+            for (id, entry) in &last {
+                oldest = Place::parse(id);
+                if let (Some(place), Some(bytes)) = (oldest, entry.get("m")) {
+                    roll.take(place, bytes);
+                }
+            }
+            let Some(oldest) = oldest.filter(|oldest| last.len() == BATCH && oldest.0 >= far_enough) else { break };
+            last = self.before(redis, Some(oldest)).await?;
+        }
+        Ok(roll.close())
     }
 
     /// Whether the last entry that was read is still there: then so is everything after it, for a stream is cut from its beginning.
     async fn is_whole(&self, redis: &mut Commands) -> Result<bool, RedisError> {
         let from = (*self.place.lock()).unwrap_or(Place::START).to_string();
-        let there: Vec<(String, HashMap<String, Vec<u8>>)> =
-            redis.query(cmd("XREVRANGE").arg(&self.key).arg(&from).arg(&from)).await?;
+        let there: Entries = redis.query(cmd("XREVRANGE").arg(&self.key).arg(&from).arg(&from)).await?;
         Ok(!there.is_empty())
     }
 
@@ -188,7 +242,7 @@ impl Stream {
     async fn find_gap(&self, redis: &mut Commands, inbox: &mpsc::Sender<Read>) -> Result<(), RedisError> {
         let place = (*self.place.lock()).unwrap_or(Place::START);
         if !self.is_whole(redis).await? {
-            let last: Vec<(String, HashMap<String, Vec<u8>>)> =
+            let last: Entries =
                 redis.query(cmd("XREVRANGE").arg(&self.key).arg("+").arg("-").arg("COUNT").arg(1)).await?;
             let newest = last.first().and_then(|(id, _)| Place::parse(id)).unwrap_or(place);
             let _ = inbox.send(Read::Gap(newest.0)).await;
@@ -204,9 +258,9 @@ impl Stream {
         begun: Option<tokio::time::Instant>,
     ) -> Result<(), RedisError> {
         if self.place.lock().is_none() {
-            let (place, notes) = self.first_place(redis, begun).await?;
+            let (place, first) = self.first_place(redis, begun).await?;
             *self.place.lock() = Some(place);
-            if inbox.send(Read::Begin { place, notes }).await.is_err() {
+            if inbox.send(first).await.is_err() {
                 return Ok(());
             }
         } else if inbox.send(self.doubt(redis).await?).await.is_err() {
@@ -265,7 +319,7 @@ impl Stream {
 
 /// Since when all notes are known to a node that begins at the newest entry and has looked at the `last` ones: where these go back
 /// far enough and none of them is a note, there is none that counts. So a cluster that starts as a whole need not wait.
-fn known_since(newest: Place, last: &[(String, HashMap<String, Vec<u8>>)]) -> u64 {
+fn known_since(newest: Place, last: &[Written]) -> u64 {
     let far_enough = newest.0.saturating_sub(overheard::MEMORY + 1);
     let goes_back = last.len() < BATCH
         || last.last().and_then(|(id, _)| Place::parse(id)).is_some_and(|oldest| oldest.0 < far_enough);

@@ -117,6 +117,11 @@ impl Peers {
         self.begun = clock;
     }
 
+    /// How far the stream has been read by its own clock, in milliseconds.
+    pub(super) fn clock(&self) -> u64 {
+        self.clock
+    }
+
     /// A message was heard.
     pub(super) fn hear(&mut self, word: &Word, now: Instant) -> Heard {
         let Word { node, seq, is_counted, said, born, is_retold } = *word;

@@ -7,8 +7,10 @@ use tokio::time::Instant;
 use super::{Cluster, Echo};
 use crate::recovery::Mark;
 
-/// How long a node that starts waits for the others: for the first word of each, and for everything.
+/// How long a node that starts waits for the others: for the first word of those it knows nothing of, of those that spoke shortly
+/// before it, some of which may have died, and for everything.
 const GREETING: Duration = Duration::from_millis(100);
+const EXPECTED: Duration = Duration::from_secs(1);
 const START: Duration = Duration::from_secs(2);
 /// How long a node that stops, and does not hear itself, waits for its connection to Redis: a command has five seconds to be answered.
 const RECONNECT: Duration = Duration::from_secs(6);
@@ -39,18 +41,30 @@ impl Cluster {
             while !self.standing().is_hearing {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
+            let heard = Instant::now();
+            self.expect_the_living();
             tokio::time::sleep(GREETING).await;
-            let is_accounted = || {
-                let state = self.state.lock();
-                state.peers.others().iter().all(|node| state.accounted.contains(node))
-            };
-            while !is_accounted() {
+            while !self.is_accounted(heard.elapsed() < EXPECTED) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
         if tokio::time::timeout(START, all).await.is_err() {
             tracing::warn!("starting without having heard of all nodes of the cluster");
         }
+    }
+
+    /// Whether all nodes that this one has heard have told it their members, and those that it `expects` as well.
+    fn is_accounted(&self, expects: bool) -> bool {
+        let state = self.state.lock();
+        let expected = state.expected.keys().filter(|_| expects);
+        state.peers.others().iter().chain(expected).all(|node| state.accounted.contains(node))
+    }
+
+    /// Nobody is expected who, by now, would have said something.
+    fn expect_the_living(&self) {
+        let (mut state, sign) = (self.state.lock(), self.sign().as_millis());
+        let clock = state.peers.clock();
+        state.expected.retain(|_, said| u128::from(clock.saturating_sub(*said)) <= sign);
     }
 
     /// Waits, before a receipt is given, until what was said up to this number has been done here, in its turn or because Redis takes
