@@ -105,6 +105,35 @@ describe('A channel', needs('sidecar'), () => {
     const { body } = await sidecar.api('/channels/presence-room/users');
     assert.deepEqual(body.users.map(({ id }) => id), ['7']);
   });
+
+  test('tells nobody the id by which a polling Socket.IO 2 client goes on with its session', async (t) => {
+    const laravel = await startLaravel(t, { answer: member });
+    const sidecar = await sidecarFor(t, { authHost: laravel.url, recovery: false });
+    const join = (user) => ({ channel: 'presence-room', auth: { headers: { 'X-CSRF-TOKEN': user } } });
+    const spy = await Client.open(sidecar);
+    t.after(() => spy.close());
+    spy.emit('subscribe', join('1'));
+    await spy.hears('presence:subscribed');
+
+    const polling = (sid) => `${sidecar.url}/socket.io/?EIO=3&transport=polling&sid=${sid}`;
+    const opened = await (await fetch(`${sidecar.url}/socket.io/?EIO=3&transport=polling`)).text();
+    const { sid } = JSON.parse(opened.match(/0(\{[^}]*\})/)[1]);
+    const packet = `42${JSON.stringify(['subscribe', join('2')])}`;
+    const sent = await fetch(polling(sid), { method: 'POST', headers: { 'content-type': 'text/plain' }, body: `${packet.length}:${packet}` });
+    assert.equal(sent.status, 200);
+    const [, , victim] = await spy.hears('presence:joining');
+    assert.equal(victim.user_id, '2');
+    assert.match(victim.socketId, /^[\w-]{20}$/);
+
+    const late = await Client.open(sidecar);
+    t.after(() => late.close());
+    late.emit('subscribe', join('3'));
+    const [, , here] = await late.hears('presence:subscribed');
+    assert.ok(here.some(({ socketId }) => socketId === victim.socketId));
+    assert.ok(!JSON.stringify([spy.heard, late.heard]).includes(sid), 'the id is told');
+    assert.equal((await fetch(polling(victim.socketId))).status, 400);
+    assert.equal((await fetch(polling(sid))).status, 200);
+  });
 });
 
 describe('A whisper', needs('sidecar'), () => {

@@ -20,7 +20,7 @@ struct Member {
     socket: SocketId,
     /// Its `user_id` as joining and leaving compare it.
     user: Box<str>,
-    /// `channel_data` with `socketId`.
+    /// `channel_data` with `socketId`: the name under which the others are told of the socket.
     json: Map<String, Value>,
 }
 
@@ -58,19 +58,21 @@ pub struct Replaced {
 }
 
 impl Members {
-    /// Adds `member` for `socket` of this node.
+    /// Adds `member` for `socket` of this node; what it has as `socketId` is told, or the socket's id where it has none.
     pub fn join(&mut self, socket: &SocketId, member: Map<String, Value>) -> Joined {
         let arrival = self.add(None, socket, member);
         Joined { here: self.here(), arrival }
     }
 
-    /// Adds `member` for `socket` of another node.
+    /// As [`Members::join`] for `socket` of another node.
     pub fn join_elsewhere(&mut self, node: NodeId, socket: &SocketId, member: Map<String, Value>) -> Arrival {
         self.add(Some(node), socket, member)
     }
 
     fn add(&mut self, node: Option<NodeId>, socket: &SocketId, mut member: Map<String, Value>) -> Arrival {
-        member.insert("socketId".into(), socket.as_str().into());
+        if !matches!(member.get("socketId"), Some(Value::String(_))) {
+            member.insert("socketId".into(), socket.as_str().into());
+        }
         let user = loose(member.get("user_id"));
         let known = self.has_user(&user);
         // A socket is one user: whoever it was with another token would stay for ever.
@@ -203,8 +205,9 @@ impl Members {
         for member in self.0.iter_mut().filter(|member| member.node.is_none() && member.socket == *socket) {
             if member.user == user {
                 is_member = true;
+                let told = member.json.remove("socketId").unwrap_or_else(|| socket.as_str().into());
                 member.json = now.clone();
-                member.json.insert("socketId".into(), socket.as_str().into());
+                member.json.insert("socketId".into(), told);
             }
         }
         is_member

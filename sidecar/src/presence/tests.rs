@@ -28,14 +28,16 @@ fn first_tab_joins_and_last_tab_leaves() {
 }
 
 #[test]
-fn the_list_is_newest_first_and_overwrites_a_claimed_socket_id() {
+fn the_list_is_newest_first_and_tells_a_socket_by_its_name_or_by_its_id() {
     let mut members = Members::default();
-    let mut claimed = data(json!(1), "Ann");
-    claimed.insert("socketId".into(), "somebody else".into());
-    members.join(&socket("a"), claimed);
+    let mut named = data(json!(1), "Ann");
+    named.insert("socketId".into(), "a name of its own".into());
+    members.join(&socket("a"), named);
     let here = members.join(&socket("b"), data(json!(2), "Bob")).here;
-    assert_eq!(here[0]["user_id"], 2);
-    assert_eq!(here[1]["socketId"], "a");
+    assert_eq!((&here[0]["user_id"], &here[0]["socketId"]), (&json!(2), &json!("b")));
+    assert_eq!(here[1]["socketId"], "a name of its own");
+    assert!(members.is_member(&socket("a"), &data(json!(1), "Anny")));
+    assert_eq!(members.here()[1], json!({"user_id": 1, "user_info": "Anny", "socketId": "a name of its own"}));
 }
 
 #[test]

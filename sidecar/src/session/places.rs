@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::{Consent, Context, Link, Session, State, Stay, subscribe::encode};
 use crate::{
     channel::ChannelName,
     cluster::{Place, Seat},
-    edge::SocketId,
+    edge::{Generation, SocketId, Transport},
     presence::Arrival,
     recovery::{Mark, Span},
 };
@@ -23,6 +25,10 @@ impl Context {
         member: Option<Map<String, Value>>,
         consent: Option<Consent>,
     ) {
+        let member = member.map(|mut member| {
+            member.insert("socketId".into(), told_id(session).into());
+            member
+        });
         let Some(cluster) = self.cluster.as_ref().filter(|_| session.recovery.is_some() || member.is_some()) else {
             return self.join_now(session, channel, member, consent, None);
         };
@@ -218,4 +224,22 @@ impl Context {
             self.store.save(channel, members);
         });
     }
+}
+
+/// The name of a socket in a list of members. It is its id, as ever, but where that is a secret: of a client of Socket.IO 2 that polls it
+/// is all that is asked for to go on with its session. Such a one is told of by a name that its id cannot be found from.
+fn told_id(session: &Session) -> String {
+    let id = session.id.as_str();
+    let is_secret = match &session.state.lock().link {
+        Link::Live(socket) => {
+            socket.handshake().generation == Generation::V3 && socket.transport() == Transport::Polling
+        }
+        Link::Lost { .. } | Link::Gone => false,
+    };
+    if !is_secret {
+        return id.to_owned();
+    }
+    let mut name = URL_SAFE_NO_PAD.encode(Sha256::digest(format!("member {id}")));
+    name.truncate(id.len());
+    name
 }

@@ -52,6 +52,23 @@ export default {
       },
     },
     {
+      name: 'leak-session', grade: 'bug', title: 'a member list tells the id by which a polling client goes on with its session: another member reads in its place',
+      fault: ({ steps }) => steps.get('read in its place').length > 0,
+      async run(s) {
+        const spy = await s.client('Spy');
+        await s.join(spy, 'presence-room', as('1:Spy'));
+        const [victim, thief] = [s.polling(), s.polling()];
+        await victim.open();
+        await victim.post([`42${JSON.stringify(['subscribe', { channel: 'presence-room', auth: { headers: as('2:Ann') } }])}`]);
+        await spy.event('presence:joining');
+        const [[, , member]] = spy.events('presence:joining');
+        s.note('joined', member.user_id);
+        thief.sid = member.socketId;
+        const { status, body } = await thief.poll();
+        s.note('read in its place', status === 200 ? body : '');
+      },
+    },
+    {
       name: 'leak-publish-presence', grade: 'bug', title: 'publishPresence without a prefix: member lists reach anybody subscribed to PresenceChannelUpdated', alone: true,
       fault: ({ steps }) => steps.get('overheard').length > 0,
       async run(s) {
