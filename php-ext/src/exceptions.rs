@@ -24,6 +24,11 @@ const TIMEOUT: &str = "Rustecho\\Timeout";
 /// `getCode()` of an exception after which the event may still arrive.
 const FATE_UNKNOWN: i32 = 1;
 
+/// The code for what is known about an event.
+pub(crate) fn fate(fate: Fate) -> i32 {
+    if fate == Fate::Unknown { FATE_UNKNOWN } else { 0 }
+}
+
 /// For who has set a wrong path.
 const SHOWS_MORE: &str = "; `php --ri rustecho` shows this PHP's settings, `rustecho doctor` looks for what is wrong";
 
@@ -87,7 +92,7 @@ impl From<Failure> for PhpException {
             Failure::Setting(error) => (INVALID_OPTION, 0, error.to_string()),
             Failure::Engine(error) => (BASE, 0, error.to_string()),
             Failure::Client(error) => {
-                let fate = if error.fate() == Fate::Unknown { FATE_UNKNOWN } else { 0 };
+                let fate = fate(error.fate());
                 let cause = match &error {
                     ClientError::NotSpooled { cause, .. } => cause,
                     other => other,

@@ -8,7 +8,7 @@ use ext_php_rs::types::ZendHashTable;
 use rustecho_wire::client::{Failure as Failed, Flushed};
 
 use crate::clients;
-use crate::exceptions::Failure;
+use crate::exceptions::{self, Failure};
 use crate::settings;
 
 /// A warning in the log.
@@ -27,11 +27,14 @@ pub(crate) fn flush(timeout_ms: Option<i64>) -> Result<ZBox<ZendHashTable>, Fail
     };
     let Flushed { accepted, spooled, failures, failed } = clients::flush(timeout);
     let mut list = ZendHashTable::with_capacity(u32::try_from(failures.len()).unwrap_or_default());
-    for Failed { id, code, message } in failures {
-        let mut failure = ZendHashTable::with_capacity(3);
+    for Failed { id, code, message, fate } in failures {
+        let mut failure = ZendHashTable::with_capacity(4);
         failure.insert("id", id.to_string())?;
         failure.insert("code", i64::from(code))?;
         failure.insert("message", message)?;
+        if code == 0 {
+            failure.insert("fate", exceptions::fate(fate))?;
+        }
         list.push(failure)?;
     }
     let mut report = ZendHashTable::with_capacity(4);

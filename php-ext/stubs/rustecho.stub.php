@@ -53,9 +53,10 @@ namespace {
      *     no answers
      *
      * @return array{
-     *     accepted: int, spooled: int, failed: int, failures: list<array{id: string, code: int, message: string}>
+     *     accepted: int, spooled: int, failed: int, failures: list<array{id: string, code: int, message: string, fate?: int}>
      * } the deferred events since the last call; at most 1000 failures are listed; code is the sidecar's reason, as
-     *     docs/wire-format.md lists them, or 0 where there was no answer
+     *     docs/wire-format.md lists them, or 0 where there was no answer; then fate is Rustecho\Exception::FATE_UNKNOWN where the
+     *     event may have arrived, and 0 where it cannot have
      *
      * @throws Rustecho\InvalidOption $timeout_ms is no good
      */

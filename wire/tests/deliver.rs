@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rustecho_wire::client::{Ack, BreakerState, Client, Delivery, OnFailure, Rules};
+use rustecho_wire::error::Fate;
 use rustecho_wire::spool::{Next, Records, SpoolSettings};
 use rustecho_wire::{ClientError, EventId, Publish, Refusal, RefusalCode};
 use support::{Sidecar, Socket, event};
@@ -279,8 +280,20 @@ fn a_flush_is_over_when_its_time_is_and_names_what_was_lost() {
     let begun = Instant::now();
     let flushed = client.flush(Duration::from_millis(150), &rules);
     assert!(begun.elapsed() < Duration::from_millis(150) + GRACE, "{:?}", begun.elapsed());
-    assert_eq!((flushed.failed, flushed.failures[0].code), (1, 0));
+    assert_eq!((flushed.failed, flushed.failures[0].code, flushed.failures[0].fate), (1, 0, Fate::Unknown));
     assert!(flushed.failures[0].message.contains("may still arrive"), "{flushed:?}");
+}
+
+#[test]
+fn what_was_held_back_and_never_written_cannot_have_arrived() {
+    let socket = Socket::new();
+    let mut client = client(&socket, 100);
+    let rules = Rules { more: true, ..rules(Ack::Deferred, None) };
+    client.deliver(&event("1"), &rules).unwrap();
+    client.deliver(&event("2"), &rules).unwrap();
+    let flushed = client.flush(LONG, &rules);
+    let fates: Vec<_> = flushed.failures.iter().map(|failure| (failure.code, failure.fate)).collect();
+    assert_eq!(fates, [(0, Fate::NotPublished); 2], "{flushed:?}");
 }
 
 #[test]

@@ -37,6 +37,11 @@ rustecho_publish(['c'], 'e', '"four"');
 same(2, rustecho_flush()['accepted'], 'accepted');
 same(['"three"', '"four"'], array_slice($received(), -2), 'in their order');
 
+// What was held back and never written cannot have arrived.
+rustecho_publish(['c'], 'e', '"nowhere"', null, ['more' => true, 'socket' => "$dir/nowhere.sock"]);
+$flushed = rustecho_flush();
+same([1, 0, 0], [$flushed['failed'], $flushed['failures'][0]['code'], $flushed['failures'][0]['fate']], 'what is known of it');
+
 // However many other sidecars the request publishes to, nothing that waits is lost.
 rustecho_publish(['c'], 'e', '"waits"', null, ['more' => true]);
 foreach (range(1, 20) as $n) {
@@ -61,6 +66,7 @@ $flushed = rustecho_flush(100);
 $took = (hrtime(true) - $start) / 1e6;
 check($took >= 95 && $took < 600, 'a flush with 100 ms ends in time', $took);
 same([1, 0], [$flushed['failed'], $flushed['failures'][0]['code']], 'the report');
+same(Rustecho\Exception::FATE_UNKNOWN, $flushed['failures'][0]['fate'], 'it may have arrived');
 throws(Rustecho\InvalidOption::class, static fn () => rustecho_flush(-1), 'timeout_ms', '1 to 60000');
 
 // After a fork each process reports its own.

@@ -66,7 +66,7 @@ impl Client {
             }
         }
         if self.pending.has_unsent() || (fresh && !self.pending.is_empty()) {
-            before.append(&mut self.pending.to_write(fresh));
+            before.append(&mut self.pending.write_out(fresh));
         }
         let lent = self.lent(conn, job, before.is_empty())?;
         let begun = matches!(job.wants, Wants::Receipt(_)).then(Instant::now);

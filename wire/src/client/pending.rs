@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::error::ClientError;
+use crate::error::{ClientError, Fate};
 use crate::frame::HEADER_LEN;
 use crate::id::EventId;
 use crate::limits;
@@ -24,6 +24,8 @@ struct Entry {
     frame: Vec<u8>,
     /// Whether there will be an answer; without one the event is done with when it is written.
     answered: bool,
+    /// Whether it was ever begun to be written.
+    touched: bool,
 }
 
 /// Why a deferred event did not arrive.
@@ -35,6 +37,8 @@ pub struct Failure {
     pub code: u16,
     /// What happened, as a sentence.
     pub message: String,
+    /// What is known about the event.
+    pub fate: Fate,
 }
 
 /// What became of the deferred events since the last report.
@@ -113,12 +117,13 @@ impl Pending {
         self.bytes += frame.len();
         self.unsent_bytes += frame.len();
         self.unsent += 1;
-        self.entries.push_back(Entry { id, frame, answered });
+        self.entries.push_back(Entry { id, frame, answered, touched: false });
     }
 
-    /// The frames to write: on a new connection all of them, otherwise those that were not written.
-    pub(super) fn to_write(&self, fresh: bool) -> Vec<u8> {
+    /// The frames to write, and now they will be: on a new connection all of them, otherwise those that were not written.
+    pub(super) fn write_out(&mut self, fresh: bool) -> Vec<u8> {
         let skip = if fresh { 0 } else { self.entries.len() - self.unsent };
+        self.entries.iter_mut().for_each(|entry| entry.touched = true);
         let frames: Vec<_> = self.entries.iter().skip(skip).map(|entry| entry.frame.as_slice()).collect();
         frames.concat()
     }
@@ -143,7 +148,7 @@ impl Pending {
     pub(super) fn refused(&mut self, id: EventId, code: u16, message: &str) -> bool {
         let known = self.remove(id);
         if known {
-            self.report.fail(Failure { id, code, message: message.to_owned() });
+            self.report.fail(Failure { id, code, message: message.to_owned(), fate: Fate::NotPublished });
         }
         known
     }
@@ -173,7 +178,8 @@ impl Pending {
         self.entries.retain(|entry| {
             let data = Publish::decode(&entry.frame[HEADER_LEN..]).map(|event| limits::check_json(event.data));
             let Ok(Err(error)) = data else { return true };
-            report.fail(Failure { id: entry.id, code: error.refusal_code().as_u16(), message: error.to_string() });
+            let (code, message) = (error.refusal_code().as_u16(), error.to_string());
+            report.fail(Failure { id: entry.id, code, message, fate: Fate::NotPublished });
             false
         });
     }
@@ -190,7 +196,8 @@ impl Pending {
     pub(super) fn failed(&mut self, error: &ClientError) {
         let message = error.to_string();
         while let Some(entry) = self.entries.pop_front() {
-            self.report.fail(Failure { id: entry.id, code: error.refusal_code(), message: message.clone() });
+            let fate = if entry.touched { Fate::Unknown } else { Fate::NotPublished };
+            self.report.fail(Failure { id: entry.id, code: error.refusal_code(), message: message.clone(), fate });
         }
         self.forget();
     }
