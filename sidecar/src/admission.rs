@@ -62,7 +62,7 @@ enum Standing {
 
 impl Rules {
     fn of(config: &Config) -> Self {
-        let hosts = config.auth_hosts.iter().filter_map(|host| Origin::parse(host)).map(Origin::on_any_port);
+        let hosts = config.auth_hosts.iter().filter_map(|host| Form::of_auth_host(host));
         // Who may connect at all, by name, is trusted; a star is no name.
         let named = config.socketio.origins.iter().filter_map(|origin| Form::parse(origin));
         let named = named.filter(|form| *form != Form::Every);

@@ -222,6 +222,12 @@ pub trait Socket: Send + Sync + 'static {
     /// How its packets travel now.
     fn transport(&self) -> Transport;
 
+    /// Whether its id is all that a client shows to go on with its session: then it is nobody else's business. A session on a websocket
+    /// cannot be gone on with.
+    fn is_id_secret(&self) -> bool {
+        self.transport() == Transport::Polling
+    }
+
     /// What waits for this socket because it reads too slowly, in bytes; 0 where the edge does not know.
     fn queued(&self) -> usize {
         0

@@ -28,11 +28,6 @@ impl Origin {
         host_of(authority).is_some_and(|host| host == self.host)
     }
 
-    /// Every page of this host.
-    pub fn on_any_port(self) -> Form {
-        Form::Host { scheme: None, host: self.host, port: None }
-    }
-
     /// Whether both are of one site: `www.example.com` and `ws.example.com`, but not two shops below `co.uk`. That is what
     /// browsers mean by `SameSite`.
     pub fn is_of_the_site_of(&self, authority: &str) -> bool {
@@ -110,6 +105,15 @@ impl Form {
         let plain = is_name(host) || host.starts_with('[');
         let host = plain.then(|| canonical(host)).flatten()?;
         Some(Self::Host { scheme: None, port, host })
+    }
+
+    /// The pages of an entry of `authHost`, whatever their scheme and port: `http://app.test:8000`, `app.test:8443`, or `.example.com`.
+    pub fn of_auth_host(text: &str) -> Option<Self> {
+        match Self::parse(text)? {
+            Self::Host { host, .. } => Some(Self::Host { scheme: None, host, port: None }),
+            below @ Self::Below(_) => Some(below),
+            Self::Every | Self::Null => None,
+        }
     }
 
     /// Whether a page of this origin is meant.

@@ -52,6 +52,21 @@ fn own_host_auth_hosts_and_the_list_are_trusted() {
 }
 
 #[test]
+fn hosts_of_auth_host_are_trusted_in_each_of_its_forms() {
+    let gate = admission(|config| {
+        config.auth_hosts =
+            ["https://www.example.com", ".example.com", "app.test", "other.test:8443", "*"].map(Into::into).into();
+    });
+    for origin in ["https://www.example.com", "https://shop.example.com", "http://app.test:3000", "https://other.test"]
+    {
+        assert_eq!(keeps_cookie(&gate, "", &[("origin", origin)]), Some(true), "{origin}");
+    }
+    for origin in ["https://example.com.evil.test", "https://evil.test", "https://shopexample.com", "null"] {
+        assert_eq!(keeps_cookie(&gate, "", &[("origin", origin)]), Some(false), "{origin}");
+    }
+}
+
+#[test]
 fn the_policy_decides_about_strangers() {
     let stranger = [("origin", "https://evil.test")];
     assert_eq!(keeps_cookie(&policy(OriginPolicy::Any), "", &stranger), Some(true));

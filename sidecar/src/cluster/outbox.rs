@@ -35,11 +35,12 @@ struct State {
     waiting_bytes: usize,
     /// So many of `waiting`, the first, are on their way.
     flying: usize,
-    /// So many of those that set out were dropped meanwhile.
+    /// So many of those that set out were dropped meanwhile, and so many of these count.
     shot: usize,
+    shot_counted: u64,
     /// From which number on everything is to be said again, once what is on its way has arrived or not.
     again: Option<u64>,
-    /// Messages that count, did not fit and had not set out, since that was last asked.
+    /// Messages that count, did not fit and have not arrived, as far as is known, since that was last asked.
     dropped: u64,
 }
 
@@ -91,6 +92,7 @@ impl Outbox {
             let filled = self.filled.notified();
             {
                 let mut state = self.state.lock();
+                state.dropped += state.shot_counted;
                 self.landed(&mut state);
                 let next: Vec<_> = state.waiting.iter().take(count).map(|(_, bytes)| bytes.clone()).collect();
                 if !next.is_empty() {
@@ -122,7 +124,7 @@ impl Outbox {
 
     /// Nothing is on its way any more.
     fn landed(&self, state: &mut State) {
-        (state.flying, state.shot) = (0, 0);
+        (state.flying, state.shot, state.shot_counted) = (0, 0, 0);
         if let Some(from) = state.again.take() {
             self.go_back(state, from);
         }
@@ -195,6 +197,7 @@ impl State {
         if self.flying > 0 {
             // Redis may have it.
             (self.flying, self.shot) = (self.flying - 1, self.shot + 1);
+            self.shot_counted += u64::from(seq.is_some());
         } else {
             self.dropped += u64::from(seq.is_some());
         }
@@ -278,6 +281,15 @@ mod tests {
         let waiting = outbox.backlog();
         outbox.said(flying);
         assert_eq!(outbox.backlog(), waiting);
+        // They did not arrive.
+        let flying = seqs(&outbox).await.len() as u64;
+        outbox.take_dropped();
+        for _ in 0..flying {
+            leave(&outbox, "x");
+        }
+        assert_eq!(outbox.take_dropped(), 0, "Redis may have them");
+        seqs(&outbox).await;
+        assert_eq!(outbox.take_dropped(), flying);
     }
 
     #[tokio::test]

@@ -1,5 +1,7 @@
 //! The bounds on what one client may ask for: rates, sizes, numbers; and telling it which one it met.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use serde_json::{Map, Value, value::RawValue};
 
@@ -74,7 +76,8 @@ impl Context {
         if members.sockets() >= most && !members.has(socket) {
             return Err(Over::new(Bound::PresenceMembers, most, channel.as_str()));
         }
-        if serde_json::to_string(member).is_ok_and(|json| json.len() > largest) {
+        let said: BTreeMap<_, _> = member.iter().filter(|(key, _)| *key != "socketId").collect(); // that is ours
+        if serde_json::to_string(&said).is_ok_and(|json| json.len() > largest) {
             return Err(Over::new(Bound::UserInfo, largest, channel.as_str()));
         }
         Ok(())

@@ -10,7 +10,7 @@ use super::{Consent, Context, Link, Session, State, Stay, subscribe::encode};
 use crate::{
     channel::ChannelName,
     cluster::{Place, Seat},
-    edge::{Generation, SocketId, Transport},
+    edge::SocketId,
     presence::Arrival,
     recovery::{Mark, Span},
 };
@@ -226,14 +226,12 @@ impl Context {
     }
 }
 
-/// The name of a socket in a list of members. It is its id, as ever, but where that is a secret: of a client of Socket.IO 2 that polls it
-/// is all that is asked for to go on with its session. Such a one is told of by a name that its id cannot be found from.
+/// The name of a socket in a list of members. It is its id, as ever, but where that [is a secret](crate::edge::Socket::is_id_secret): then
+/// it is a name from which the id cannot be found.
 fn told_id(session: &Session) -> String {
     let id = session.id.as_str();
     let is_secret = match &session.state.lock().link {
-        Link::Live(socket) => {
-            socket.handshake().generation == Generation::V3 && socket.transport() == Transport::Polling
-        }
+        Link::Live(socket) => socket.is_id_secret(),
         Link::Lost { .. } | Link::Gone => false,
     };
     if !is_secret {

@@ -8,7 +8,7 @@ use std::sync::{
 use super::conn::{Conn, LastWord};
 use crate::{
     bounds::Bound,
-    edge::{DisconnectReason, EmitError, Handshake, Packet, Run, Socket, SocketId, Transport},
+    edge::{DisconnectReason, EmitError, Generation, Handshake, Packet, Run, Socket, SocketId, Transport},
     recovery::{Heard, Trace},
 };
 
@@ -45,6 +45,11 @@ impl Socket for Client {
 
     fn transport(&self) -> Transport {
         self.conn.transport()
+    }
+
+    // Newer clients have an id of the session beside that of the socket.
+    fn is_id_secret(&self) -> bool {
+        self.conn.handshake.generation == Generation::V3 && self.transport() == Transport::Polling
     }
 
     fn queued(&self) -> usize {
