@@ -107,7 +107,7 @@ impl From<Failure> for PhpException {
                     | ClientError::Resting { .. }
                     | ClientError::NotSpooled { .. } => (CONNECTION_FAILED, fate),
                 };
-                let more = if class == CONNECTION_FAILED { SHOWS_MORE } else { "" };
+                let more = if class == CONNECTION_FAILED || class == TIMEOUT { SHOWS_MORE } else { "" };
                 (class, code, format!("{error}{more}"))
             }
         };

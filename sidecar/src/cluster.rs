@@ -46,6 +46,7 @@ mod standing;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod volume;
 
 use census::Census;
 use gaps::Gaps;
@@ -65,6 +66,7 @@ use peers::Peers;
 use retelling::Retelling;
 pub use standing::{CLAIM, Standing};
 use turns::Turns;
+use volume::Volume;
 
 /// A node says that it lives so many times in the time after which its silence means that it is dead.
 const BEATS: u32 = 5;
@@ -179,9 +181,10 @@ impl Cluster {
     /// Says and hears until the returned set is dropped.
     pub fn run(self: &Arc<Self>, here: &Weak<dyn Here>) -> JoinSet<()> {
         let key = format!("{}rustecho:cluster", self.config.redis.key_prefix);
-        let (redis, length) = (self.config.redis.clone(), self.config.stream_length);
+        let redis = self.config.redis.clone();
         let (seal, sign) = (self.seal.clone(), self.sign());
-        let stream = Stream { redis, key, length, seal, sign, place: self.place.clone() };
+        let volume = Arc::new(Volume::new(self.config.stream_length, self.config.stream_bytes));
+        let stream = Stream { redis, key, volume, seal, sign, place: self.place.clone() };
         let (inbox, mut entries) = mpsc::channel(link::INBOX);
         let mut tasks = JoinSet::new();
         tasks.spawn(stream.clone().write(self.outbox.clone(), self.turns.clone()));
@@ -214,7 +217,7 @@ impl Cluster {
                 let Some(here) = host.upgrade() else { return };
                 let mut is_due = false;
                 match read {
-                    Some(Some(Read::Entry(place, bytes))) => {
+                    Some(Some(Read::Entry(place, bytes, _room))) => {
                         cluster.hold(here.as_ref(), place, &bytes).await;
                         cluster.whole(|| cluster.hear(here.as_ref(), place, &bytes, Instant::now()));
                     }

@@ -30,6 +30,7 @@ pub use report::{BreakerState, Counters, Status};
 
 pub(crate) use self::deadline::Deadline;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -216,7 +217,7 @@ impl Client {
                 None => (self.open(deadline, fate)?, true),
             };
             self.counters.reconnects += u64::from(broken);
-            let before = conn.sent;
+            let (before, earlier) = (conn.sent, fate);
             let outcome = self.exchange(&mut conn, fresh, job, deadline);
             let sent = conn.sent - before;
             self.counters.bytes += sent;
@@ -233,13 +234,17 @@ impl Client {
                     if !refusal.code.closes() && refusal.code != RefusalCode::Unavailable {
                         self.conn = Some(conn);
                     }
+                    // Who is not let in now says nothing of what it has written whole on the connection before.
+                    if refusal.code == RefusalCode::Unavailable && earlier == Fate::Unknown {
+                        return Err(self.lost(io::Error::other(refusal.message), fate));
+                    }
                     return Err(ClientError::Refused { code: refusal.code, message: refusal.message });
                 }
                 Err(Stop::Trouble(Trouble::Late(stage))) => return Err(self.late(stage, fate)),
                 Err(Stop::Trouble(Trouble::Garbled(source))) => return Err(self.garbled(source)),
                 Err(Stop::Trouble(Trouble::Lost(_))) if !broken => broken = true,
                 Err(Stop::Trouble(Trouble::Lost(source))) => {
-                    return Err(ClientError::Lost { path: self.path.clone(), uid: sys::effective_uid(), source, fate });
+                    return Err(self.lost(source, fate));
                 }
             }
         }
@@ -259,7 +264,12 @@ impl Client {
     }
 
     fn late(&self, stage: Stage, fate: Fate) -> ClientError {
-        ClientError::Timeout { path: self.path.clone(), stage, timeout: self.timeout, fate }
+        let uid = sys::effective_uid();
+        ClientError::Timeout { path: self.path.clone(), uid, stage, timeout: self.timeout, fate }
+    }
+
+    fn lost(&self, source: io::Error, fate: Fate) -> ClientError {
+        ClientError::Lost { path: self.path.clone(), uid: sys::effective_uid(), source, fate }
     }
 
     fn garbled(&self, source: DecodeError) -> ClientError {

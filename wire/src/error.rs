@@ -238,10 +238,12 @@ pub enum ClientError {
         fate: Fate,
     },
     /// The deadline passed. The connection has been closed.
-    #[error("no success within {} ms, {stage}, with the sidecar at {}; {}", timeout.as_millis(), path.display(), timeout_advice(*fate))]
+    #[error("no success within {} ms, {stage}, with the sidecar at {} as user {}; {}", timeout.as_millis(), path.display(), crate::sys::user(*uid), timeout_advice(*fate))]
     Timeout {
         /// The socket.
         path: PathBuf,
+        /// The user this process acts as.
+        uid: u32,
         /// What the client was doing.
         stage: Stage,
         /// The time the whole call had.
@@ -290,8 +292,13 @@ pub enum ClientError {
 
 fn timeout_advice(fate: Fate) -> &'static str {
     match fate {
-        Fate::NotPublished => "the event was not published; is the sidecar stopped or overloaded?",
-        Fate::Unknown => "the event may still arrive; publish it again only with the same id",
+        Fate::NotPublished => {
+            "the event was not published; is the sidecar stopped or overloaded, or is this not the path in its setting unixSocket.path?"
+        }
+        Fate::Unknown => {
+            "the event may still arrive, publish it again only with the same id; is the sidecar hung or overloaded, or is this not the \
+             path in its setting unixSocket.path?"
+        }
     }
 }
 
@@ -317,6 +324,15 @@ impl ClientError {
             Self::Connect { .. } | Self::Lost { .. } | Self::Timeout { .. } | Self::Resting { .. } => true,
             #[cfg(unix)]
             Self::NotSpooled { .. } => false,
+        }
+    }
+
+    /// The system's number for it, where the system has said one.
+    #[must_use]
+    pub fn errno(&self) -> Option<i32> {
+        match self {
+            Self::Connect { source, .. } | Self::Lost { source, .. } => source.raw_os_error(),
+            _ => None,
         }
     }
 

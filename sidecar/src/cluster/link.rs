@@ -4,8 +4,11 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use redis::{RedisError, Value, cmd, streams::StreamReadReply};
-use tokio::sync::mpsc;
+use redis::{
+    RedisError, Value, cmd,
+    streams::{StreamId, StreamReadReply},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{
     message::{NodeId, Seal},
@@ -13,6 +16,7 @@ use super::{
     overheard, overhearing,
     roll::Roll,
     turns::Turns,
+    volume::{Portion, Volume},
 };
 use crate::{
     config::RedisConfig,
@@ -22,14 +26,16 @@ use crate::{
 
 /// Messages per command.
 const BATCH: usize = 256;
-/// Messages that wait between reading and taking; reading waits when there are more.
+/// Messages that wait between reading and taking, and their bytes; reading waits when there are more.
 pub(super) const INBOX: usize = 1024;
+const INBOX_BYTES: usize = 64 * 1024 * 1024;
 /// How long one read waits for something new: shorter than the longest wait for an answer.
 const BLOCK: Duration = Duration::from_secs(2);
 /// An answer that is so late says that the connection was lost meanwhile.
 const LATE: Duration = Duration::from_millis(500);
-/// Batches that are looked back through, at most, for who has spoken lately.
+/// What is looked back through, at most, for who has spoken lately: batches, and bytes of them.
 const LOOK_BACK: usize = 16;
+const LOOK_BACK_BYTES: usize = 16 * 1024 * 1024;
 /// A stream that no node writes to any more goes away.
 const EXPIRY: Duration = Duration::from_secs(3600);
 
@@ -38,8 +44,8 @@ const EXPIRY: Duration = Duration::from_secs(3600);
 pub(super) struct Stream {
     pub(super) redis: RedisConfig,
     pub(super) key: String,
-    /// How many messages it keeps, about.
-    pub(super) length: usize,
+    /// How much of it is kept, about.
+    pub(super) volume: Arc<Volume>,
     /// Opens what stands there.
     pub(super) seal: Seal,
     /// Whoever lives has said something in so long a time.
@@ -54,8 +60,8 @@ type Entries = Vec<Written>;
 
 /// What the reader hands on.
 pub(super) enum Read {
-    /// An entry of the stream: where it stands, and its message.
-    Entry(Place, Bytes),
+    /// An entry of the stream: where it stands, its message, and the room that it takes until it is dropped.
+    Entry(Place, Bytes, OwnedSemaphorePermit),
     /// The stream is read from here on, and all notes about what legacy publishers said are known from that time of its clock on.
     /// Who spoke in the time before, and when by its clock.
     Begin { place: Place, notes: u64, roll: HashMap<NodeId, u64> },
@@ -132,7 +138,8 @@ impl Stream {
     async fn append(&self, redis: &mut Commands, batch: &[Bytes]) -> Result<(), RedisError> {
         let mut pipe = redis::pipe();
         for bytes in batch {
-            pipe.cmd("XADD").arg(&self.key).arg("MAXLEN").arg("~").arg(self.length).arg("*").arg("m").arg(&bytes[..]);
+            let length = self.volume.keep();
+            pipe.cmd("XADD").arg(&self.key).arg("MAXLEN").arg("~").arg(length).arg("*").arg("m").arg(&bytes[..]);
         }
         pipe.cmd("PEXPIRE").arg(&self.key).arg(EXPIRY.as_millis() as u64).ignore();
         let read = *self.place.lock();
@@ -158,11 +165,13 @@ impl Stream {
         let begun = tokio::time::Instant::now();
         let mut was_away = false;
         let mut goes_on = self.place.lock().is_some();
+        let mut portion = Portion::new(BATCH);
+        let room = Arc::new(Semaphore::new(INBOX_BYTES));
         while !inbox.is_closed() {
             if let Ok(mut redis) = redis_client::commands(&self.redis).await {
                 let begun = was_away.then_some(begun);
                 goes_on = goes_on && self.find_gap(&mut redis, &inbox).await.is_err();
-                let _ = self.read_from(&mut redis, &inbox, &mut backoff, begun).await; // the writer logs that Redis is away
+                let _ = self.read_from(&mut redis, &inbox, &room, &mut portion, &mut backoff, begun).await; // the writer logs that Redis is away
             }
             was_away = true;
             tokio::time::sleep(backoff.wait()).await;
@@ -190,7 +199,8 @@ impl Stream {
         let now = Place::parse(&now).unwrap_or(newest);
         let waited = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let first = newest.min(Place(now.0.saturating_sub(waited), 0));
-        Ok((first, Read::Begin { place: first, notes: first.0, roll: HashMap::new() }))
+        let roll = self.call_roll(redis, newest, last).await?;
+        Ok((first, Read::Begin { place: first, notes: first.0, roll }))
     }
 
     /// The last entries, or the last before that one: a batch, the newest first.
@@ -212,15 +222,18 @@ impl Stream {
     ) -> Result<HashMap<NodeId, u64>, RedisError> {
         let far_enough = newest.0.saturating_sub(self.sign.as_millis() as u64);
         let mut roll = Roll::new(self.seal.clone());
+        let mut looked_at = 0;
         for _ in 0..LOOK_BACK {
             let mut oldest = None;
             for (id, entry) in &last {
                 oldest = Place::parse(id);
                 if let (Some(place), Some(bytes)) = (oldest, entry.get("m")) {
+                    looked_at += bytes.len();
                     roll.take(place, bytes);
                 }
             }
-            let Some(oldest) = oldest.filter(|oldest| last.len() == BATCH && oldest.0 >= far_enough) else { break };
+            let goes_on = last.len() == BATCH && looked_at < LOOK_BACK_BYTES;
+            let Some(oldest) = oldest.filter(|oldest| goes_on && oldest.0 >= far_enough) else { break };
             last = self.before(redis, Some(oldest)).await?;
         }
         Ok(roll.close())
@@ -254,6 +267,8 @@ impl Stream {
         &self,
         redis: &mut Commands,
         inbox: &mpsc::Sender<Read>,
+        room: &Arc<Semaphore>,
+        portion: &mut Portion,
         backoff: &mut Backoff,
         begun: Option<tokio::time::Instant>,
     ) -> Result<(), RedisError> {
@@ -274,7 +289,8 @@ impl Stream {
             }
             before = from;
             let mut read = cmd("XREAD");
-            read.arg("COUNT").arg(BATCH).arg("BLOCK").arg(BLOCK.as_millis() as u64);
+            let most = portion.begin();
+            read.arg("COUNT").arg(most).arg("BLOCK").arg(BLOCK.as_millis() as u64);
             read.arg("STREAMS").arg(&self.key).arg(from.to_string());
             let asked = tokio::time::Instant::now();
             let reply: Option<StreamReadReply> = match redis.query(&read).await {
@@ -288,11 +304,13 @@ impl Stream {
             let mut read = from;
             let entries: Vec<_> = reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids).collect();
             // A reader that is behind may find the stream cut; and a cluster's connection comes back by itself.
-            behind = if entries.len() < BATCH { 0 } else { behind + BATCH };
-            let doubt = if asked.elapsed() > BLOCK + LATE {
+            behind = if entries.len() < most { 0 } else { behind + most };
+            let is_late = asked.elapsed() > BLOCK + LATE;
+            portion.read(entries.iter().map(|entry| message_of(entry).map_or(0, <[u8]>::len)), is_late, &self.volume);
+            let doubt = if is_late {
                 Some(self.doubt(redis).await?)
             } else {
-                (behind >= self.length / 2).then_some(Read::Doubt)
+                (behind >= self.volume.keep() / 2).then_some(Read::Doubt)
             };
             if let Some(doubt) = doubt
                 && inbox.send(doubt).await.is_err()
@@ -301,10 +319,14 @@ impl Stream {
             }
             for entry in entries {
                 let place = Place::parse(&entry.id);
-                if let (Some(place), Some(Value::BulkString(bytes))) = (place, entry.map.get("m"))
-                    && inbox.send(Read::Entry(place, Bytes::copy_from_slice(bytes))).await.is_err()
-                {
-                    return Ok(());
+                if let (Some(place), Some(bytes)) = (place, message_of(&entry)) {
+                    let bytes = Bytes::copy_from_slice(bytes);
+                    let size = u32::try_from(bytes.len().min(INBOX_BYTES)).unwrap_or(u32::MAX);
+                    // It is never closed.
+                    let Ok(room) = room.clone().acquire_many_owned(size).await else { return Ok(()) };
+                    if inbox.send(Read::Entry(place, bytes, room)).await.is_err() {
+                        return Ok(());
+                    }
                 }
                 let mut now = self.place.lock();
                 if *now != Some(read) {
@@ -314,6 +336,14 @@ impl Stream {
                 *now = Some(read);
             }
         }
+    }
+}
+
+/// The message of an entry.
+fn message_of(entry: &StreamId) -> Option<&[u8]> {
+    match entry.map.get("m") {
+        Some(Value::BulkString(bytes)) => Some(bytes),
+        _ => None,
     }
 }
 

@@ -25,6 +25,8 @@ pub struct ClusterConfig {
     pub queue: usize,
     /// `streamLength`: how many messages the stream in Redis keeps, about. Default 5,000.
     pub stream_length: usize,
+    /// `streamBytes`: how many bytes of them, about. Default 256 MiB.
+    pub stream_bytes: usize,
     /// `waitMs`: how long what happens here waits for its turn in the common order; zero is not at all. Default 25 ms.
     pub wait: Duration,
 }
@@ -37,6 +39,7 @@ impl Default for ClusterConfig {
             lease: Duration::from_secs(10),
             queue: 64 * 1024 * 1024,
             stream_length: 5_000,
+            stream_bytes: 256 * 1024 * 1024,
             wait: Duration::from_millis(25),
         }
     }
@@ -60,6 +63,7 @@ const LEASE_MS: RangeInclusive<u64> = 500..=600_000;
 const WAIT_MS: RangeInclusive<u64> = 0..=10_000;
 const QUEUE_BYTES: RangeInclusive<u64> = 65_536..=4_294_967_296;
 const STREAM_LENGTH: RangeInclusive<u64> = 100..=10_000_000;
+const STREAM_BYTES: RangeInclusive<u64> = 1_048_576..=1_099_511_627_776;
 /// A secret that can be guessed is none.
 const SECRET_BYTES: usize = 16;
 
@@ -92,6 +96,7 @@ pub(super) fn read(reader: &mut Reader<'_>, own: &RedisConfig) -> Option<Cluster
         queue: size(reader, "cluster.queueBytes", QUEUE_BYTES, default.queue),
         wait: reader.millis("cluster.waitMs", WAIT_MS, default.wait),
         stream_length: size(reader, "cluster.streamLength", STREAM_LENGTH, default.stream_length),
+        stream_bytes: size(reader, "cluster.streamBytes", STREAM_BYTES, default.stream_bytes),
     })
 }
 

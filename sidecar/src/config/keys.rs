@@ -267,6 +267,8 @@ pub const KEYS: &[Key] = &[
          4294967296; 67108864 if not given. Beyond that the oldest are lost to them, and counted."),
     key("cluster.streamLength", "CLUSTER_STREAM_LENGTH", "", "How many messages the stream keeps in Redis, about, 100 to 10000000; \
          5000 if not given."),
+    key("cluster.streamBytes", "CLUSTER_STREAM_BYTES", "", "How many bytes of them, about, 1048576 to 1099511627776; 268435456 if not \
+         given: of large messages it keeps fewer. A node that misses more than it keeps has lost the rest, and counts it."),
     key("cluster.waitMs", "CLUSTER_WAIT_MS", "", "How long what happens at this node waits for Redis, so that all nodes do everything in \
          one order, in milliseconds, 0 to 10000; 25 if not given. Then, and when Redis is away, the sockets of this node get it \
          first. A receipt waits as long, so it should be less than `rustecho.timeout_ms` of PHP. `0` never waits: no client recovers at \

@@ -43,6 +43,11 @@ impl Context {
                 drop(state);
                 return self.full(session, channel);
             }
+            let is_there = |stay: &Stay| !stay.unconfirmed && stay.consent.is_none();
+            if member.is_none() && consent.is_none() && state.channels.get(channel).is_some_and(is_there) {
+                drop(state);
+                return self.join_now(session, channel, None, None, None); // the others have been told
+            }
             let seat = session.recovery.map(|(pid, _)| {
                 state.is_told = true;
                 state.promised.get_or_insert_default().insert(channel.clone(), consent);

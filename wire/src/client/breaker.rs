@@ -4,8 +4,9 @@
 //! not try, and when the rest is over one of them tries for all. Each socket has its own, and each user: who may not come in
 //! says nothing of the sidecar to those who may.
 
+use std::io;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::sys;
@@ -15,7 +16,7 @@ const FIRST: u32 = 16;
 /// Longer than this nobody waits for the process that tries for all.
 const TRIAL: Duration = Duration::from_millis(100);
 /// How many breakers there may be in shared memory; processes that find no room have their own.
-const SLOTS: usize = 64;
+const SLOTS: usize = 1024;
 
 static SHARED: OnceLock<&'static [Slot]> = OnceLock::new();
 
@@ -35,6 +36,8 @@ pub(crate) struct Slot {
     until: AtomicU64,
     /// How long the last rest was, in nanoseconds.
     step: AtomicU64,
+    /// The system's number for the last failure; 0: it had none.
+    errno: AtomicI32,
 }
 
 /// Whether to ask the sidecar at all. A call that finds it open costs one look at the clock.
@@ -104,18 +107,28 @@ impl Breaker {
     }
 
     /// Why the last call failed.
-    pub(super) fn reason(&self) -> &str {
-        if self.reason.is_empty() { "another process could not reach it" } else { &self.reason }
+    pub(super) fn reason(&self) -> String {
+        if !self.reason.is_empty() {
+            return self.reason.clone();
+        }
+        let user = sys::effective_uid(); // its name is in a file, and this is asked for each event
+        match self.slot().errno.load(Relaxed) {
+            0 => format!("another process of uid {user} could not reach it"),
+            errno => {
+                format!("another process of uid {user} could not reach it: {}", io::Error::from_raw_os_error(errno))
+            }
+        }
     }
 
     /// A call has failed: a rest, each twice as long as the last, none longer than `longest` (0: none at all). One that failed
     /// at once cost nothing: the rest stays as short as the first.
-    pub(super) fn failed(&mut self, longest: Duration, at_once: bool, reason: String) {
+    pub(super) fn failed(&mut self, longest: Duration, at_once: bool, errno: Option<i32>, reason: String) {
         let first = (longest / FIRST).as_nanos() as u64;
         let longest = longest.as_nanos() as u64;
         let slot = self.slot();
         let step = if at_once { first } else { (slot.step.load(Relaxed) * 2).clamp(first, longest) };
         slot.step.store(step, Relaxed);
+        slot.errno.store(errno.unwrap_or_default(), Relaxed);
         slot.until.store(sys::clock().saturating_add(step), Relaxed);
         self.reason = reason;
     }
@@ -137,12 +150,12 @@ mod tests {
         let (mut breaker, longest) = (Breaker::default(), Duration::from_secs(1600));
         assert_eq!(breaker.resting(), None);
         for wanted in [100, 200, 400, 800, 1600, 1600] {
-            breaker.failed(longest, false, String::new());
+            breaker.failed(longest, false, None, String::new());
             assert_eq!(breaker.own.step.load(Relaxed), wanted * 1_000_000_000);
             assert!(breaker.resting().is_some_and(|left| left <= Duration::from_secs(wanted)));
         }
-        breaker.failed(longest, true, "gone".into());
-        assert_eq!((breaker.own.step.load(Relaxed), breaker.reason()), (100_000_000_000, "gone"));
+        breaker.failed(longest, true, None, "gone".into());
+        assert_eq!((breaker.own.step.load(Relaxed), breaker.reason().as_str()), (100_000_000_000, "gone"));
         breaker.succeeded();
         assert_eq!((breaker.resting(), breaker.is_open()), (None, false));
     }
@@ -150,7 +163,7 @@ mod tests {
     #[test]
     fn a_longest_rest_of_nothing_turns_it_off() {
         let mut breaker = Breaker::default();
-        breaker.failed(Duration::ZERO, false, String::new());
+        breaker.failed(Duration::ZERO, false, None, String::new());
         assert_eq!(breaker.resting(), None);
     }
 
@@ -162,7 +175,8 @@ mod tests {
         one.belong_to(7);
         two.belong_to(7);
         other.belong_to(8);
-        one.failed(Duration::from_millis(160), false, "gone".into());
+        one.failed(Duration::from_millis(160), false, Some(2), "gone".into());
+        assert!(two.reason().contains("(os error 2)") && one.reason() == "gone", "{}", two.reason());
         assert!(two.begin().is_some() && other.begin().is_none());
         while two.resting().is_some() {
             std::thread::yield_now();

@@ -151,11 +151,7 @@ impl Client {
         Err(ClientError::Resting {
             path: self.path.clone(),
             left: resting.unwrap_or_default(),
-            reason: if resting.is_some() {
-                self.breaker.reason().to_owned()
-            } else {
-                "events wait in its spool".into()
-            },
+            reason: if resting.is_some() { self.breaker.reason() } else { "events wait in its spool".into() },
         })
     }
 
@@ -227,7 +223,7 @@ impl Client {
             ClientError::Refused { .. } => self.breaker.succeeded(),
             _ if error.is_absence() => {
                 let at_once = matches!(error, ClientError::Connect { .. });
-                self.breaker.failed(rules.breaker, at_once, error.to_string());
+                self.breaker.failed(rules.breaker, at_once, error.errno(), error.to_string());
                 self.spool.is_away();
             }
             _ => {}

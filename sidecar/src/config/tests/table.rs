@@ -69,6 +69,7 @@ fn samples() -> Vec<(&'static str, Value, &'static str)> {
         ("cluster.leaseMs", json!(500), "500"),
         ("cluster.queueBytes", json!(65_536), "65536"),
         ("cluster.streamLength", json!(100), "100"),
+        ("cluster.streamBytes", json!(1_048_576), "1048576"),
         ("cluster.waitMs", json!(0), "0"),
         ("presenceGraceMs", json!(7), "7"),
         ("edge", json!("socketioxide"), "socketioxide"),
