@@ -36,13 +36,16 @@ final class StreamPublisher implements Road
     private readonly Answers $answers;
     private readonly Absence $absence;
 
-    public function __construct(private readonly Settings $settings, private readonly LoggerInterface $log)
-    {
+    public function __construct(
+        private readonly Settings $settings,
+        private readonly LoggerInterface $log,
+        ?Warnings $warnings = null,
+    ) {
         $this->kept = new KeptConnection($settings->socketPath(), Introduction::frame(...), ! $settings->spools());
         $this->ids = new Ids();
         $this->pending = new Pending();
         $this->answers = new Answers($this->pending, $log);
-        $this->absence = new Absence($settings, $this->pending);
+        $this->absence = new Absence($settings, $this->pending, $warnings);
     }
 
     public function __destruct()
