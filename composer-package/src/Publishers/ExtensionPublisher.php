@@ -13,6 +13,7 @@ final class ExtensionPublisher implements Road
 {
     /** @var array<string, string|int|bool> only what the application has set: the rest is left to the ini settings */
     private readonly array $options;
+    private bool $compared = false;
 
     public function __construct(private readonly Settings $settings, private readonly ?Warnings $warnings = null)
     {
@@ -57,6 +58,8 @@ final class ExtensionPublisher implements Road
         $receipt = \rustecho_publish($channels, $event, $json, $socketId, $options);
         if ($receipt['spooled']) {
             $this->spooled();
+        } elseif ($receipt['accepted'] && ! $this->compared) {
+            $this->compare();
         }
 
         return new Receipt($receipt['id'], $receipt['subscribers'], $receipt['accepted'], $receipt['spooled']);
@@ -70,6 +73,15 @@ final class ExtensionPublisher implements Road
         }
 
         return $report;
+    }
+
+    /** Of what release the sidecar is: it has said so before its first receipt. */
+    private function compare(): void
+    {
+        $this->compared = true;
+        if ($this->warnings?->askForSidecar($this->settings)) {
+            $this->warnings->sidecarIs((string) \rustecho_status($this->settings->socket)['sidecar']);
+        }
     }
 
     private function spooled(): void

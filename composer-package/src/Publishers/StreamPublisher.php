@@ -45,7 +45,7 @@ final class StreamPublisher implements Road
         $this->kept = new KeptConnection($settings->socketPath(), Introduction::frame(...), ! $settings->spools());
         $this->ids = new Ids();
         $this->pending = new Pending();
-        $this->answers = new Answers($this->pending, $log);
+        $this->answers = new Answers($this->pending, $log, $warnings);
         $this->absence = new Absence($settings, $this->pending, $warnings);
     }
 
