@@ -343,6 +343,18 @@ final class DoctorTest extends BehaviourTestCase
         self::assertStringContainsString('--url=https://', $output);
     }
 
+    public function testASiteInAFolderConnectsAtItsOrigin(): void
+    {
+        $env = self::env(['APP_URL' => self::$sidecar->url . '/shop']);
+        $here = ['rustecho:doctor', '--config=' . self::$sidecar->config];
+        [$status, $output] = self::$app->artisan($here, $env);
+        [$given, $givenOutput] = self::$app->artisan([...$here, '--url=' . self::$sidecar->url . '/shop'], $env);
+
+        self::assertSame([0, 1], [$status, $given], $output . $givenOutput);
+        self::assertStringContainsString(self::$sidecar->url . '/socket.io/ answers', $output);
+        self::assertStringContainsString(self::$sidecar->url . '/shop/socket.io/', $givenOutput, 'as it is given');
+    }
+
     public function testAnAppUrlThatIsNoAddress(): void
     {
         [$status, $output] = $this->doctor(['APP_URL' => 'shop']);
