@@ -7,6 +7,7 @@ namespace Rustecho\Laravel;
 use JsonException;
 use Rustecho\ConnectionFailed;
 use Rustecho\InvalidOption;
+use Rustecho\Laravel\Delivery\Contents;
 use Rustecho\Timeout;
 use Throwable;
 
@@ -16,11 +17,17 @@ final class Reason
     public static function of(Throwable $cause): string
     {
         $reason = $cause instanceof JsonException
-            ? "its data cannot be written as JSON ({$cause->getMessage()}); correct broadcastWith() or the public properties"
+            ? "its data cannot be written as JSON ({$cause->getMessage()}" . self::limit($cause)
+                . '); correct broadcastWith() or the public properties'
             : rtrim($cause->getMessage(), '.');
         $end = preg_match('/[?!]$/', $reason) === 1 ? '' : '.';
         $away = $cause instanceof ConnectionFailed || $cause instanceof Timeout || $cause instanceof InvalidOption;
 
         return $reason . $end . ($away ? ' See `php artisan rustecho:doctor`.' : '');
+    }
+
+    private static function limit(JsonException $cause): string
+    {
+        return $cause->getCode() === JSON_ERROR_DEPTH ? '; the limit is ' . Contents::DEPTH . ' levels' : '';
     }
 }

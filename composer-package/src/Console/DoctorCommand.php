@@ -14,6 +14,7 @@ use Rustecho\Laravel\Doctor\Finding;
 use Rustecho\Laravel\Doctor\Visit;
 use Rustecho\Laravel\Doctor\WebUser;
 use Rustecho\Laravel\Sidecar\ConfigFile;
+use Rustecho\Laravel\Sidecar\Http;
 use Rustecho\Laravel\Sidecar\Unreachable;
 
 /** Looks at everything between an event and a page, says what is broken, and what to do about it. */
@@ -22,7 +23,7 @@ final class DoctorCommand extends Command
     protected $signature = 'rustecho:doctor
         {--connection= : the connection in config/broadcasting.php; without it the one that events take}
         {--sidecar= : where the sidecar answers on this machine, such as http://127.0.0.1:6001}
-        {--url= : where pages reach the sidecar; without it APP_URL}
+        {--url= : where pages reach the sidecar; without it APP_URL, less its path}
         {--config= : the sidecar\'s configuration file; without it rustecho.json in the application\'s folder}
         {--user= : who runs PHP for the web; without it you, or, when you are root, who it says it is}
         {--header=* : a header of the visitor as whom channels are asked for, such as "Cookie: laravel_session=…"}
@@ -85,7 +86,7 @@ final class DoctorCommand extends Command
             $connection->settings(),
             $file,
             $this->option('sidecar') ?: $config->get('rustecho.sidecar.url') ?: ($file ?? ConfigFile::none($folder))->url(),
-            $this->option('url') ?? (string) $config->get('app.url'),
+            $this->option('url') ?? Http::origin((string) $config->get('app.url')),
             $this->headers(),
             $this->option('granted'),
             $this->option('denied'),

@@ -13,8 +13,9 @@ final class ExtensionPublisher implements Road
 {
     /** @var array<string, string|int|bool> only what the application has set: the rest is left to the ini settings */
     private readonly array $options;
+    private bool $compared = false;
 
-    public function __construct(private readonly Settings $settings)
+    public function __construct(private readonly Settings $settings, private readonly ?Warnings $warnings = null)
     {
         $this->options = array_filter(
             [
@@ -55,12 +56,37 @@ final class ExtensionPublisher implements Road
             $options['trace'] = $trace;
         }
         $receipt = \rustecho_publish($channels, $event, $json, $socketId, $options);
+        if ($receipt['spooled']) {
+            $this->spooled();
+        } elseif ($receipt['accepted'] && ! $this->compared) {
+            $this->compare();
+        }
 
         return new Receipt($receipt['id'], $receipt['subscribers'], $receipt['accepted'], $receipt['spooled']);
     }
 
     public function collect(bool $wait = true): array
     {
-        return \rustecho_flush($wait ? $this->settings->timeoutMs : 0);
+        $report = \rustecho_flush($wait ? $this->settings->timeoutMs : 0);
+        if ($report['spooled'] > 0) {
+            $this->spooled();
+        }
+
+        return $report;
+    }
+
+    /** Of what release the sidecar is: it has said so before its first receipt. */
+    private function compare(): void
+    {
+        $this->compared = true;
+        if ($this->warnings?->askForSidecar($this->settings)) {
+            $this->warnings->sidecarIs((string) \rustecho_status($this->settings->socket)['sidecar']);
+        }
+    }
+
+    private function spooled(): void
+    {
+        $this->warnings?->spooled($this->settings, fn (): string => \rustecho_status($this->settings->socket)['last_error']
+            ?? 'the sidecar has not drained earlier ones');
     }
 }

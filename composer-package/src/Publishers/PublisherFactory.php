@@ -21,7 +21,8 @@ final class PublisherFactory
     private ?Publisher $fake = null;
 
     /**
-     * @param string $noticeFile remembers that the notice about the missing extension has been logged
+     * @param string $noticeFile remembers that the notice about the missing extension has been logged; those of other lines have
+     *     names that begin so
      * @param Closure|null $redis gives Laravel's Redis connections
      * @param string|null $extension release of the extension; null: of the one that is loaded, if one is
      */
@@ -40,9 +41,9 @@ final class PublisherFactory
         $wrong = self::wrongWithExtension($this->extension ?? phpversion('rustecho'));
 
         return match ($settings->transport) {
-            'auto' => $wrong === null ? new ExtensionPublisher($settings) : $this->fallback($settings, $wrong),
-            'extension' => $wrong === null ? new ExtensionPublisher($settings) : throw self::notUsable($wrong),
-            'php' => new StreamPublisher($settings, new QuietLog($this->log)),
+            'auto' => $wrong === null ? $this->extension($settings) : $this->fallback($settings, $wrong),
+            'extension' => $wrong === null ? $this->extension($settings) : throw self::notUsable($wrong),
+            'php' => $this->php($settings, new QuietLog($this->log)),
             'null' => new NullPublisher(),
             default => throw new InvalidOption(
                 "The rustecho setting \"transport\" is \"$settings->transport\", but has to be "
@@ -107,9 +108,19 @@ final class PublisherFactory
     private function fallback(Settings $settings, string $reason): Publisher
     {
         $log = new QuietLog($this->log);
-        (new FallbackNotice($log, $this->noticeFile))->give($reason);
+        (new FallbackNotice($log, new Seldom($this->noticeFile)))->give($reason);
 
-        return new StreamPublisher($settings, $log);
+        return $this->php($settings, $log);
+    }
+
+    private function php(Settings $settings, QuietLog $log): Publisher
+    {
+        return new StreamPublisher($settings, $log, new Warnings($log, new Seldom($this->noticeFile)));
+    }
+
+    private function extension(Settings $settings): Publisher
+    {
+        return new ExtensionPublisher($settings, new Warnings(new QuietLog($this->log), new Seldom($this->noticeFile)));
     }
 
     private static function notUsable(string $reason): InvalidOption

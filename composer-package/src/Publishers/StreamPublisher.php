@@ -19,6 +19,7 @@ use Rustecho\Laravel\Wire\Ids;
 use Rustecho\Laravel\Wire\Introduction;
 use Rustecho\Laravel\Wire\KeptConnection;
 use Rustecho\Laravel\Wire\Pending;
+use Rustecho\Laravel\Wire\Place;
 use Rustecho\Refused;
 use Rustecho\Timeout;
 
@@ -36,13 +37,16 @@ final class StreamPublisher implements Road
     private readonly Answers $answers;
     private readonly Absence $absence;
 
-    public function __construct(private readonly Settings $settings, private readonly LoggerInterface $log)
-    {
+    public function __construct(
+        private readonly Settings $settings,
+        private readonly LoggerInterface $log,
+        ?Warnings $warnings = null,
+    ) {
         $this->kept = new KeptConnection($settings->socketPath(), Introduction::frame(...), ! $settings->spools());
         $this->ids = new Ids();
         $this->pending = new Pending();
-        $this->answers = new Answers($this->pending, $log);
-        $this->absence = new Absence($settings, $this->pending);
+        $this->answers = new Answers($this->pending, $log, $warnings);
+        $this->absence = new Absence($settings, $this->pending, $warnings);
     }
 
     public function __destruct()
@@ -187,8 +191,8 @@ final class StreamPublisher implements Road
         $error = $this->ask($deadline);
 
         return ! $error instanceof Timeout ? $error : new Timeout(
-            "the sidecar at {$this->settings->socketPath()} did not say in time whether it takes $bytes bytes; "
-            . 'the event was not published. Is it hung or overloaded?',
+            'the sidecar at ' . Place::shown($this->settings->socketPath())
+            . " did not say in time whether it takes $bytes bytes; the event was not published. " . Place::SILENT,
             0,
             $error,
         );

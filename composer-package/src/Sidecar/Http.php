@@ -7,6 +7,12 @@ namespace Rustecho\Laravel\Sidecar;
 /** One HTTP request by PHP's own streams: redirects are not followed, and a status is an answer, not an error. */
 final class Http
 {
+    /** What a page has as `window.location.origin`, of an address on its site; one without a host stays as it is. */
+    public static function origin(string $url): string
+    {
+        return preg_match('~^(https?://)(?:[^/?#]*@)?([^/?#@]+)~i', $url, $part) === 1 ? $part[1] . $part[2] : $url;
+    }
+
     /**
      * @param array<string, string> $headers
      * @param float $seconds the longest wait for the next bytes

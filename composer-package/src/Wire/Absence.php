@@ -7,6 +7,7 @@ namespace Rustecho\Laravel\Wire;
 use Rustecho\ConnectionFailed;
 use Rustecho\Exception;
 use Rustecho\InvalidEvent;
+use Rustecho\Laravel\Publishers\Warnings;
 use Rustecho\Laravel\Receipt;
 use Rustecho\Laravel\Settings;
 use Rustecho\Refused;
@@ -28,8 +29,11 @@ final class Absence
     private readonly Breaker $breaker;
     private readonly ?Spool $spool;
 
-    public function __construct(private readonly Settings $settings, private readonly Pending $pending)
-    {
+    public function __construct(
+        private readonly Settings $settings,
+        private readonly Pending $pending,
+        private readonly ?Warnings $warnings = null,
+    ) {
         $this->path = $settings->socketPath();
         $this->breaker = self::$breakers[$this->path] ??= new Breaker();
         $folder = $settings->spoolFolder();
@@ -86,6 +90,7 @@ final class Absence
             if (self::is($error) && $this->spool !== null) {
                 $this->spool->append($this->pending->frames(), $deadline);
                 $this->pending->spooled();
+                $this->warnings?->spooled($this->settings, $error->getMessage(...));
 
                 return true;
             }
@@ -125,7 +130,12 @@ final class Absence
             throw self::notSpooled($error, $full);
         }
 
-        return $spooled ? new Receipt(bin2hex($id), null, false, true) : null;
+        if (! $spooled) {
+            return null;
+        }
+        $this->warnings?->spooled($this->settings, $error->getMessage(...));
+
+        return new Receipt(bin2hex($id), null, false, true);
     }
 
     private static function is(Exception $error): bool

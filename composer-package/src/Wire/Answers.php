@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Rustecho\Laravel\Wire;
 
 use Psr\Log\LoggerInterface;
+use Rustecho\Laravel\Publishers\Warnings;
 use Rustecho\Laravel\Receipt;
 use Rustecho\Refused;
 
@@ -14,8 +15,11 @@ final class Answers
     /** The most bytes of data that the sidecar takes; null: it has not said. */
     public ?int $maxData = null;
 
-    public function __construct(private readonly Pending $pending, private readonly LoggerInterface $log)
-    {
+    public function __construct(
+        private readonly Pending $pending,
+        private readonly LoggerInterface $log,
+        private readonly ?Warnings $warnings = null,
+    ) {
     }
 
     /** @throws \Rustecho\Exception also when the sidecar refuses the event */
@@ -47,6 +51,7 @@ final class Answers
             $this->note($message);
         }
         $this->maxData = $message['max_data'];
+        $this->warnings?->sidecarIs($message['sidecar']);
 
         return $message;
     }
@@ -57,6 +62,7 @@ final class Answers
         if ($message['kind'] === Frame::WELCOME) {
             $this->maxData = $message['max_data'];
             Introduction::check($message);
+            $this->warnings?->sidecarIs($message['sidecar']);
         } elseif ($message['kind'] === Frame::RECEIPT) {
             $this->pending->accepted($message['id']);
         } elseif ($message['kind'] === Frame::REFUSAL) {

@@ -48,8 +48,8 @@ final class Connection
             $bytes = $written === 0 ? $bytes : (string) substr($bytes, $written);
             if ($bytes !== '' && ! $this->wait([], [$this->stream], $deadline)) {
                 throw new Timeout(
-                    "the sidecar at $this->path did not take the whole event in time; it was not published. "
-                    . 'Is the sidecar stopped or overloaded?',
+                    'the sidecar at ' . Place::shown($this->path) . ' did not take the whole event in time; '
+                    . 'it was not published. ' . Place::SILENT,
                 );
             }
         }
@@ -67,7 +67,8 @@ final class Connection
         while (($message = $this->takeReceived()) === null) {
             if (! $this->wait([$this->stream], [], $deadline)) {
                 throw new Timeout(
-                    "the sidecar at $this->path did not answer in time; the event may still arrive. Is it hung or overloaded?",
+                    'the sidecar at ' . Place::shown($this->path) . ' did not answer in time; '
+                    . 'the event may still arrive. ' . Place::SILENT,
                     Timeout::FATE_UNKNOWN,
                 );
             }
@@ -120,7 +121,7 @@ final class Connection
             }
             $late = $deadline->left() === 0;
             if ($late && $errno === self::BACKLOG_FULL) {
-                throw new Timeout("no connection to the sidecar at $path in time. Is it hung or overloaded?");
+                throw new Timeout('no connection to the sidecar at ' . Place::shown($path) . ' in time. ' . Place::SILENT);
             }
             if ($late || ! in_array($errno, $patientWith, true)) {
                 throw new ConnectionFailed(self::advice($path, $errno, $error));

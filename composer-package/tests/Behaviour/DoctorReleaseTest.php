@@ -29,7 +29,7 @@ final class DoctorReleaseTest extends BehaviourTestCase
         $other->stop();
 
         self::assertSame(1, $status, $output);
-        self::assertStringContainsString('Problems: 1.', $output);
+        self::assertOneProblem('sidecar-release', $output);
         self::assertStringContainsString('the sidecar is 0.9.0', $output);
         self::assertStringContainsString('Install the same release of sidecar, extension and package', $output);
     }
@@ -40,7 +40,7 @@ final class DoctorReleaseTest extends BehaviourTestCase
         [$status, $output] = $this->doctor(['-d', "extension=$folder/rustecho.so"]);
 
         self::assertSame(1, $status, $output);
-        self::assertStringContainsString('Problems: 1.', $output);
+        self::assertOneProblem('extension-release', $output);
         self::assertStringContainsString('is 0.9.0, the package is 0.1.0', $output);
         self::assertStringContainsString('reload php-fpm', $output);
     }
@@ -52,7 +52,7 @@ final class DoctorReleaseTest extends BehaviourTestCase
         [$status, $output] = $this->doctor(['-d', "extension_dir=$folder", '-d', 'extension=rustecho']);
 
         self::assertSame(1, $status, $output);
-        self::assertStringContainsString('Problems: 1.', $output);
+        self::assertOneProblem('extension-build', $output);
         self::assertStringContainsString("$folder/rustecho.so is built for another PHP", $output);
         self::assertStringContainsString('make install-ext', $output);
     }
@@ -62,7 +62,7 @@ final class DoctorReleaseTest extends BehaviourTestCase
         [$status, $output] = $this->behind([PHP_BINARY]);
 
         self::assertSame(1, $status, $output);
-        self::assertStringContainsString('Problems: 1.', $output);
+        self::assertOneProblem('extension-web-missing', $output);
         $web = 'not in PHP ' . PHP_VERSION . " (cli-server), which answers Laravel's auth route [extension-web-missing]";
         self::assertStringContainsString("the extension is loaded here, but $web", $output);
         self::assertStringContainsString('make install-ext', $output);
@@ -84,7 +84,7 @@ final class DoctorReleaseTest extends BehaviourTestCase
         [$status, $output] = $this->behind([PHP_BINARY, '-d', "extension=$folder/rustecho.so"]);
 
         self::assertSame(1, $status, $output);
-        self::assertStringContainsString('Problems: 1.', $output);
+        self::assertOneProblem('extension-release', $output);
         self::assertStringContainsString('the extension in PHP ' . PHP_VERSION . ' (cli-server) is 0.9.0', $output);
     }
 
@@ -97,7 +97,7 @@ final class DoctorReleaseTest extends BehaviourTestCase
 
         [$status, $output] = $this->before($fpm([]));
         self::assertSame(1, $status, $output);
-        self::assertStringContainsString('Problems: 1.', $output);
+        self::assertOneProblem('extension-web-missing', $output);
         $web = 'PHP ' . PHP_VERSION . ' (fpm-fcgi)';
         self::assertStringContainsString("not in $web, which answers Laravel's auth route [extension-web-missing]", $output);
 

@@ -6,6 +6,8 @@ namespace Rustecho\Laravel\Tests\Behaviour;
 
 use PHPUnit\Framework\Attributes\DataProvider;
 use Rustecho\Laravel\Sidecar\Http;
+use Rustecho\Laravel\Tests\Support\FakePeer;
+use Rustecho\Laravel\Tests\Support\FakeSidecar;
 use Rustecho\Laravel\Tests\Support\Ports;
 use Rustecho\Laravel\Tests\Support\RealSidecar;
 use Rustecho\Laravel\Tests\Support\RealSite;
@@ -56,47 +58,47 @@ final class DoctorTest extends BehaviourTestCase
      * @param list<string> $says the finding and its advice
      */
     #[DataProvider('illnesses')]
-    public function testOneThingIsBroken(array $env, array $arguments, array $says): void
+    public function testOneThingIsBroken(string $id, array $env, array $arguments, array $says): void
     {
         [$status, $output] = $this->doctor($env, $arguments);
 
         self::assertSame(1, $status, $output);
-        self::assertStringContainsString('Problems: 1.', $output);
+        self::assertOneProblem($id, $output);
         foreach ($says as $text) {
             self::assertStringContainsString($text, $output);
         }
     }
 
-    /** @return array<string, array{array<string, string>, list<string>, list<string>}> */
+    /** @return array<string, array{string, array<string, string>, list<string>, list<string>}> */
     public static function illnesses(): array
     {
         return [
             'another driver' => [
-                ['BROADCAST_DRIVER' => 'log', 'BROADCAST_CONNECTION' => 'log'], [],
+                'driver', ['BROADCAST_DRIVER' => 'log', 'BROADCAST_CONNECTION' => 'log'], [],
                 ['events go to the connection "log", not to rustecho', 'php artisan rustecho:install'],
             ],
             'events thrown away' => [
-                ['RUSTECHO_TRANSPORT' => 'null'], [],
+                'transport-null', ['RUSTECHO_TRANSPORT' => 'null'], [],
                 ['the transport is "null"', 'RUSTECHO_TRANSPORT=auto'],
             ],
             'a cookie of another domain' => [
-                ['SESSION_DOMAIN' => '.shop.example'], [],
+                'cookie-refused', ['SESSION_DOMAIN' => '.shop.example'], [],
                 ['its domain is shop.example, the site is 127.0.0.1', 'Correct SESSION_DOMAIN'],
             ],
             'a cookie for https only' => [
-                ['SESSION_SECURE_COOKIE' => 'true'], [],
+                'cookie-https', ['SESSION_SECURE_COOKIE' => 'true'], [],
                 ['over https only', 'SESSION_SECURE_COOKIE=false'],
             ],
             'a cookie that stays with the site' => [
-                ['APP_URL' => 'http://localhost'], [],
+                'cookie-elsewhere', ['APP_URL' => 'http://localhost'], [],
                 ['do not send the session cookie to 127.0.0.1, since it belongs to localhost', 'deploy/nginx'],
             ],
             'a wrong setting' => [
-                ['RUSTECHO_TIMEOUT_MS' => 'soon'], [],
+                'setting-wrong', ['RUSTECHO_TIMEOUT_MS' => 'soon'], [],
                 ['"timeout_ms" is \'soon\'', 'RUSTECHO_TIMEOUT_MS'],
             ],
             'a configuration that is not there' => [
-                [], ['--config=/nowhere/rustecho.json'],
+                'setting-wrong', [], ['--config=/nowhere/rustecho.json'],
                 ['/nowhere/rustecho.json cannot be read'],
             ],
         ];
@@ -114,6 +116,7 @@ final class DoctorTest extends BehaviourTestCase
         [$status, $output] = $this->doctor(['RUSTECHO_TRANSPORT' => 'extension']);
 
         self::assertSame(1, $status);
+        self::assertOneProblem('extension-required', $output);
         self::assertStringContainsString('the extension is not loaded in PHP ' . PHP_VERSION, $output);
         self::assertStringContainsString('make install-ext', $output);
     }
@@ -151,7 +154,7 @@ final class DoctorTest extends BehaviourTestCase
         [$status, $output] = $this->doctor([], ['--user=www-data']);
         chmod(self::$sidecar->socket, 0666);
         self::assertSame(1, $status);
-        self::assertStringContainsString('Problems: 1.', $output);
+        self::assertOneProblem('socket-rights', $output);
         self::assertStringContainsString('the user www-data may not write to the socket', $output);
         self::assertStringContainsString('(root:root, mode 0660)', $output);
 
@@ -159,6 +162,7 @@ final class DoctorTest extends BehaviourTestCase
         [$status, $output] = $this->doctor([], ['--user=www-data']);
         chmod(self::$sidecar->folder, 0755);
         self::assertSame(1, $status);
+        self::assertOneProblem('socket-folder', $output);
         self::assertStringContainsString('may not enter ' . self::$sidecar->folder, $output);
     }
 
@@ -175,9 +179,9 @@ final class DoctorTest extends BehaviourTestCase
         [$unused] = $this->doctor(['RUSTECHO_SPOOL' => '/nowhere/spool', 'RUSTECHO_ON_FAILURE' => 'throw']);
 
         self::assertSame([1, 1, 1, 0], [$closed, $none, $elsewhere, $unused]);
-        foreach ([$closedOutput, $noneOutput, $elsewhereOutput] as $output) {
-            self::assertStringContainsString('Problems: 1.', $output);
-        }
+        self::assertOneProblem('spool-rights', $closedOutput);
+        self::assertOneProblem('spool-missing', $noneOutput);
+        self::assertOneProblem('spool-missing', $elsewhereOutput);
         self::assertStringContainsString("the user www-data may not write to the spool $spool", $closedOutput);
         self::assertStringContainsString('unixSocket.group', $closedOutput);
         self::assertStringContainsString("there is no folder $spool", $noneOutput);
@@ -198,6 +202,7 @@ final class DoctorTest extends BehaviourTestCase
             file_put_contents($config, json_encode(['spool' => $setting]));
             [$status, $output] = $this->doctor([], ["--config=$config"]);
             self::assertSame($expected, $status, $output);
+            $expected === 0 || self::assertOneProblem($setting === false ? 'spool-off-there' : 'spool-elsewhere', $output);
             self::assertSame($setting === false, str_contains($output, 'the sidecar keeps no spool'));
             self::assertSame($expected === 1 && $setting !== false, str_contains($output, 'looks for them in /elsewhere'));
         }
@@ -241,8 +246,34 @@ final class DoctorTest extends BehaviourTestCase
         $other->stop();
 
         self::assertSame(1, $status);
-        self::assertStringContainsString('Problems: 1.', $output);
+        self::assertOneProblem('two-sidecars', $output);
         self::assertStringContainsString('is accepted, but does not arrive', $output);
+    }
+
+    public function testAPortWhereNobodyAnswers(): void
+    {
+        [$status, $output] = $this->doctor([], ['--sidecar=http://127.0.0.1:' . Ports::free()]);
+
+        self::assertSame(1, $status);
+        self::assertOneProblem('port-silent', $output);
+        self::assertStringContainsString('--sidecar=URL', $output);
+    }
+
+    public function testAnEventThatTheSidecarRefuses(): void
+    {
+        $refusing = (new FakeSidecar())->start(static function (FakePeer $peer): void {
+            while (($publish = $peer->readPublish()) !== null) {
+                $peer->refuse($publish, 6, 'not today');
+            }
+        });
+        chmod($refusing->path, 0666);
+        $spool = self::$sidecar->folder . '/spool';
+        [$status, $output] = $this->doctor(['RUSTECHO_SOCKET' => $refusing->path, 'RUSTECHO_SPOOL' => $spool]);
+        $refusing->stop();
+
+        self::assertSame(1, $status);
+        self::assertOneProblem('publish-failed', $output);
+        self::assertStringContainsString('not today', $output);
     }
 
     public function testTwoRedisPrefixes(): void
@@ -256,7 +287,7 @@ final class DoctorTest extends BehaviourTestCase
             self::assertSame($expected, $status, $output);
             $outputs[] = $output;
         }
-        self::assertStringContainsString('Problems: 1.', $outputs[0]);
+        self::assertOneProblem('redis-prefix', $outputs[0]);
         self::assertStringContainsString('the Redis prefix "laravel_database_", the sidecar listens for ""', $outputs[0]);
         self::assertStringContainsString('Set databaseConfig.redis.keyPrefix in', $outputs[0]);
         self::assertStringContainsString('both ends use the Redis prefix "laravel_database_"', $output);
@@ -267,35 +298,45 @@ final class DoctorTest extends BehaviourTestCase
         [$status, $output] = $this->doctor(['RUSTECHO_ON_FAILURE' => 'redis']);
 
         self::assertSame(1, $status, $output);
-        self::assertStringContainsString('Problems: 1.', $output);
-        self::assertStringContainsString('the sidecar does not listen there [redis-source-off]', $output);
+        self::assertOneProblem('redis-source-off', $output);
+        self::assertStringContainsString('the sidecar does not listen there', $output);
     }
 
     /** @dataProvider applicationsThatAnswerWrongly */
     #[DataProvider('applicationsThatAnswerWrongly')]
-    public function testAnApplicationThatAnswersWrongly(array $env, string $finding, string $advice): void
+    public function testAnApplicationThatAnswersWrongly(string $id, array $env, string $finding, string $advice): void
     {
         [$status, $output] = $this->asking($env);
 
         self::assertSame(1, $status, $output);
-        self::assertStringContainsString('Problems: 1.', $output);
+        self::assertOneProblem($id, $output);
         self::assertStringContainsString($finding, $output);
         self::assertStringContainsString($advice, $output);
     }
 
-    /** @return array<string, array{array<string, string>, string, string}> */
+    /** @return array<string, array{string, array<string, string>, string, string}> */
     public static function applicationsThatAnswerWrongly(): array
     {
         return [
-            'CSRF check' => [['TEST_AUTH_ROUTE' => 'csrf'], 'checks the CSRF token (419)', '$except of the VerifyCsrfToken'],
-            'no route' => [['RUSTECHO_AUTH_ENABLED' => 'false'], 'there is no auth route (404)', 'php artisan route:list'],
-            'a redirect' => [['TEST_AUTH_ROUTE' => 'login'], 'the auth route redirects (302)', '--header='],
-            'an error' => [['TEST_AUTH_ROUTE' => 'broken'], 'Laravel fails with 500', '/storage/logs'],
+            'CSRF check' => [
+                'auth-csrf', ['TEST_AUTH_ROUTE' => 'csrf'], 'checks the CSRF token (419)', '$except of the VerifyCsrfToken',
+            ],
+            'no route' => [
+                'auth-missing', ['RUSTECHO_AUTH_ENABLED' => 'false'], 'there is no auth route (404)', 'php artisan route:list',
+            ],
+            'a redirect' => [
+                'auth-redirect', ['TEST_AUTH_ROUTE' => 'login'], 'the auth route redirects (302)', '--header=',
+            ],
+            'an error' => ['auth-fails', ['TEST_AUTH_ROUTE' => 'broken'], 'Laravel fails with 500', '/storage/logs'],
             'bearer tokens, and none given' => [
+                'auth-nobody',
                 ['RUSTECHO_AUTH_MIDDLEWARE' => 'auth:api'], 'takes the visitor for nobody', '--header="Authorization: Bearer',
             ],
-            'another key' => [['TEST_APP_KEY' => str_repeat('x', 32)], 'denies (403) a channel of the doctor', 'APP_KEY'],
+            'another key' => [
+                'auth-denied', ['TEST_APP_KEY' => str_repeat('x', 32)], 'denies (403) a channel of the doctor', 'APP_KEY',
+            ],
             'yes to everybody' => [
+                'auth-open',
                 ['TEST_AUTH_ROUTE' => 'yes-to-all'], 'nobody may have is answered with 200', 'gives every visitor every channel',
             ],
         ];
@@ -311,7 +352,7 @@ final class DoctorTest extends BehaviourTestCase
         $sidecar->stop();
 
         self::assertSame(1, $status);
-        self::assertStringContainsString('Problems: 1.', $output);
+        self::assertOneProblem('auth-unreachable', $output);
         self::assertStringContainsString('the sidecar cannot reach Laravel', $output);
         self::assertStringContainsString('at authHost http://127.0.0.1', $output);
     }
@@ -330,6 +371,7 @@ final class DoctorTest extends BehaviourTestCase
         $sidecar->stop();
 
         self::assertSame([0, 0, 1], [$healthy, $own, $wrong], $output . $ownOutput . $wrongOutput);
+        self::assertOneProblem('auth-wrong-visitor', $wrongOutput);
         self::assertStringContainsString('that user may not have the channel', $wrongOutput);
     }
 
@@ -341,6 +383,18 @@ final class DoctorTest extends BehaviourTestCase
         self::assertOneProblem('site-silent', $output);
         self::assertStringContainsString('nobody answers where pages are said to find the sidecar', $output);
         self::assertStringContainsString('--url=https://', $output);
+    }
+
+    public function testASiteInAFolderConnectsAtItsOrigin(): void
+    {
+        $env = self::env(['APP_URL' => self::$sidecar->url . '/shop']);
+        $here = ['rustecho:doctor', '--config=' . self::$sidecar->config];
+        [$status, $output] = self::$app->artisan($here, $env);
+        [$given, $givenOutput] = self::$app->artisan([...$here, '--url=' . self::$sidecar->url . '/shop'], $env);
+
+        self::assertSame([0, 1], [$status, $given], $output . $givenOutput);
+        self::assertStringContainsString(self::$sidecar->url . '/socket.io/ answers', $output);
+        self::assertStringContainsString(self::$sidecar->url . '/shop/socket.io/', $givenOutput, 'as it is given');
     }
 
     public function testAnAppUrlThatIsNoAddress(): void

@@ -39,7 +39,7 @@ final class WebServerTest extends BehaviourTestCase
         [$status, $output] = $this->behind($snippet);
 
         self::assertSame(1, $status, $output);
-        self::assertStringContainsString('Problems: 1.', $output);
+        self::assertOneProblem('site-no-websocket', $output);
         self::assertStringContainsString('does not pass on the headers Upgrade and Connection', $output);
         self::assertStringContainsString('see deploy/nginx/rustecho.conf', $output);
     }

@@ -61,7 +61,15 @@ final class BadInputTest extends PublishingTestCase
     public static function noChannels(): array
     {
         return [
-            'a list in the list' => [['a', 'b'], 'is an array: the list of channels must not be nested'],
+            'a list in the list' => [['orders.1', 'b'], 'is an array (orders.1, …): the list of channels must not be nested'],
+            'a channel in a list' => [[new Channel('a')], 'is an array (a): the list'],
+            'an empty list' => [[], 'is an array: the list'],
+            'a list of nameless channels' => [[new Channel(null)], 'is an array: the list'],
+            'a list of lists' => [[['a']], 'is an array: the list'],
+            'a channel of nothing' => [new Channel(null), 'is an object of ' . Channel::class . ' that gives no text: '],
+            'a bare prefix' => ['presence-', 'is "presence-" and has nothing after its prefix'],
+            'a private channel of nothing' => [new PrivateChannel(''), 'is "private-" and has nothing after its prefix'],
+            'one that is to be encrypted' => ['private-encrypted-', 'is "private-encrypted-" and has nothing after its prefix'],
             'a collection' => [new Collection(['a']), 'is an object of Illuminate\Support\Collection: wrap it'],
             'an object' => [new \stdClass(), 'is an object of stdClass. It has to be a channel object or a name'],
             'a number' => [7, 'is of the type int'],
@@ -71,6 +79,25 @@ final class BadInputTest extends PublishingTestCase
             'a long name' => [str_repeat('ö', 257), 'has 514 bytes; the limit is 512 bytes'],
             'not UTF-8' => ["\xB1\x31", 'is not UTF-8'],
         ];
+    }
+
+    public function testAChannelThatThrowsIsNamedWithItsPlaceAndTheCause(): void
+    {
+        $channel = new class {
+            public function __toString(): string
+            {
+                throw new \DomainException('the order has no number');
+            }
+        };
+
+        $error = $this->failure(fn () => $this->broadcast(['good', $channel]));
+
+        self::assertMatchesRegularExpression(
+            '/channel name \[1\] \(after good\) is an object of class@anonymous that gives no text: the order has no number\.$/',
+            $error->getMessage(),
+        );
+        self::assertInstanceOf(\DomainException::class, $error->getPrevious()?->getPrevious());
+        $this->nothingWasWritten();
     }
 
     public function testAChannelInALaterPartKeepsTheEarlierPartsBack(): void

@@ -131,7 +131,7 @@ final class BroadcastTest extends PublishingTestCase
             'NAN' => [['a' => NAN], 'Inf and NaN'],
             'INF' => [['a' => INF], 'Inf and NaN'],
             'recursion' => [$recursive, 'ecursion'],
-            'depth' => [['a' => $deep], 'stack depth'],
+            'depth' => [['a' => $deep], 'stack depth exceeded; the limit is 512 levels)'],
             'a resource' => [['a' => STDIN], 'Type is not supported'],
             'too large' => [['a' => str_repeat('x', 10_485_760)], "the sidecar's limit is 10485760"],
             'an object that throws' => [['a' => new class implements \JsonSerializable {

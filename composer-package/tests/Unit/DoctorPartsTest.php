@@ -12,6 +12,7 @@ use Rustecho\Laravel\Doctor\ProbeChannel;
 use Rustecho\Laravel\Doctor\Visit;
 use Rustecho\Laravel\Doctor\WebPhp;
 use Rustecho\Laravel\Settings;
+use Rustecho\Laravel\Sidecar\Http;
 use Rustecho\Laravel\Tests\Support\FakePeer;
 use Rustecho\Laravel\Tests\Support\FakeSidecar;
 use Rustecho\Laravel\Version;
@@ -71,6 +72,19 @@ final class DoctorPartsTest extends TestCase
         $php = ['php' => '8.1', 'sapi' => 'x'];
         foreach ([null, [], 'x', ['php' => 8], $php, $php + ['extension' => 1]] as $told) {
             self::assertNull(WebPhp::from($told));
+        }
+    }
+
+    public function testAPageHasTheOriginOfItsSite(): void
+    {
+        foreach (
+            [
+                'https://x.example/shop' => 'https://x.example', 'https://x.example:8443/' => 'https://x.example:8443',
+                'http://[::1]:80/a?b#c' => 'http://[::1]:80', 'https://me:secret@x.example/shop' => 'https://x.example',
+                'http://localhost' => 'http://localhost', 'shop' => 'shop', '' => '',
+            ] as $url => $origin
+        ) {
+            self::assertSame($origin, Http::origin($url));
         }
     }
 

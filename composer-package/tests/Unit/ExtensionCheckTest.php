@@ -44,7 +44,7 @@ final class ExtensionCheckTest extends TestCase
     {
         [$finding] = $this->findings('0.9.0');
 
-        self::assertTrue($finding->isProblem());
+        self::assertSame([Finding::PROBLEM, 'extension-release'], [$finding->level, $finding->id]);
         self::assertStringContainsString('is 0.9.0, the package is 0.1.0', $finding->text);
         self::assertStringContainsString('reload php-fpm', $finding->advice);
     }
@@ -55,16 +55,23 @@ final class ExtensionCheckTest extends TestCase
 
         [$finding] = $this->findings(null);
 
-        self::assertSame(Finding::NOTE, $finding->level);
+        self::assertSame([Finding::NOTE, 'extension-disabled'], [$finding->level, $finding->id]);
         self::assertStringContainsString("$this->folder/rustecho.so is there, but not loaded", $finding->text);
         self::assertStringContainsString('Enable it (phpenmod rustecho)', $finding->advice);
+    }
+
+    public function testNotInstalled(): void
+    {
+        [$finding] = $this->findings(null);
+
+        self::assertSame([Finding::NOTE, 'extension-not-loaded'], [$finding->level, $finding->id]);
     }
 
     public function testNotInstalledThoughItIsAskedFor(): void
     {
         [$finding] = $this->findings(null, 'extension');
 
-        self::assertTrue($finding->isProblem());
+        self::assertSame([Finding::PROBLEM, 'extension-required'], [$finding->level, $finding->id]);
         self::assertStringContainsString('make install-ext', $finding->advice);
     }
 
@@ -74,7 +81,7 @@ final class ExtensionCheckTest extends TestCase
 
         [$finding] = $this->findings(null);
 
-        self::assertTrue($finding->isProblem());
+        self::assertSame([Finding::PROBLEM, 'extension-build'], [$finding->level, $finding->id]);
         self::assertStringContainsString('is built for another PHP (API19990101,TS)', $finding->text);
         self::assertStringContainsString('which is ' . ExtensionCheck::build(), $finding->text);
         self::assertMatchesRegularExpression('/^API\d{8},N?TS$/', ExtensionCheck::build());
@@ -95,11 +102,13 @@ final class ExtensionCheckTest extends TestCase
 
         [$finding] = $this->findings(null);
 
-        self::assertTrue($finding->isProblem());
+        self::assertSame([Finding::PROBLEM, 'extension-enabled-without-file'], [$finding->level, $finding->id]);
         self::assertStringContainsString("is enabled in $this->folder/cli/conf.d, but not loaded", $finding->text);
         self::assertStringContainsString('make install-ext', $finding->advice);
         touch("$this->folder/rustecho.so");
-        self::assertStringContainsString('`php -v` says why', $this->findings(null)[0]->advice);
+        [$finding] = $this->findings(null);
+        self::assertSame('extension-unloadable', $finding->id);
+        self::assertStringContainsString('`php -v` says why', $finding->advice);
     }
 
     public function testEnabledOnTheCommandLineOnly(): void
@@ -109,6 +118,7 @@ final class ExtensionCheckTest extends TestCase
         $findings = $this->findings('0.1.0');
 
         self::assertSame([Finding::GOOD, Finding::PROBLEM], array_column($findings, 'level'));
+        self::assertSame('extension-cli-only', $findings[1]->id);
         self::assertStringContainsString('not in php-fpm', $findings[1]->text);
         self::assertStringContainsString('phpenmod rustecho', $findings[1]->advice);
     }

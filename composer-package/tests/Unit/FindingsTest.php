@@ -22,6 +22,17 @@ final class FindingsTest extends TestCase
         }
     }
 
+    public function testEveryFindingOfTheDoctorIsMadeInATest(): void
+    {
+        $tests = '';
+        foreach (glob(dirname(__DIR__) . '/*/*Test.php') ?: [] as $file) {
+            $tests .= file_get_contents($file);
+        }
+        $untested = array_filter($this->used(), static fn (string $id): bool => ! preg_match("/['\[]$id\\\\?['\]]/", $tests));
+
+        self::assertSame([], array_values($untested));
+    }
+
     public function testEveryNameInBracesIsFilledIn(): void
     {
         [$text] = Findings::words('socket-missing', ['path' => '/run/x.sock']);

@@ -10,6 +10,7 @@ use Rustecho\Laravel\Publishers\ExtensionPublisher;
 use Rustecho\Laravel\Publishers\FallbackNotice;
 use Rustecho\Laravel\Publishers\NullPublisher;
 use Rustecho\Laravel\Publishers\PublisherFactory;
+use Rustecho\Laravel\Publishers\Seldom;
 use Rustecho\Laravel\Publishers\StreamPublisher;
 use Rustecho\Laravel\Settings;
 use Rustecho\Laravel\Tests\Support\MemoryLog;
@@ -22,7 +23,7 @@ final class PublisherFactoryTest extends TestCase
 
     protected function setUp(): void
     {
-        FallbackNotice::forget();
+        Seldom::forget();
         $this->log = new MemoryLog();
         $this->file = sys_get_temp_dir() . '/rustecho-notice-' . getmypid();
         @unlink($this->file);
@@ -97,11 +98,11 @@ final class PublisherFactoryTest extends TestCase
     {
         $requests = 0;
         foreach ([false, false, true, false] as $aDayLater) {
-            FallbackNotice::forget(); // as a new request does
+            Seldom::forget(); // as a new request does
             if ($aDayLater) {
                 touch($this->file, time() - 90_000);
             }
-            (new FallbackNotice($this->log, $this->file, 'fpm-fcgi'))->give('the extension is not loaded');
+            (new FallbackNotice($this->log, new Seldom($this->file, 'fpm-fcgi')))->give('the extension is not loaded');
             $requests++;
         }
 

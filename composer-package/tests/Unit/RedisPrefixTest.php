@@ -47,6 +47,15 @@ final class RedisPrefixTest extends TestCase
         self::assertSame(Finding::PROBLEM, $this->look([], '', $driver)->level);
     }
 
+    public function testWithoutTheSidecarsConfigurationNothingIsCompared(): void
+    {
+        $finding = $this->look(['on_failure' => 'redis'], null);
+
+        self::assertSame([Finding::NOTE, 'redis-not-compared'], [$finding->level, $finding->id]);
+        self::assertStringContainsString('--config=', $finding->advice);
+        self::assertSame(Finding::GOOD, $this->look([], null)->level, 'nobody publishes by Redis');
+    }
+
     public function testWhatHasTheLastWordIsNamed(): void
     {
         $ofFile = $this->look(['on_failure' => 'redis'], '', ['driver' => 'rustecho'], ['redis' => false]);
@@ -125,7 +134,7 @@ final class RedisPrefixTest extends TestCase
      */
     private function look(
         array $settings,
-        string $keyPrefix,
+        ?string $keyPrefix,
         array $connection = ['driver' => 'rustecho'],
         array $subscribers = ['redis' => true],
     ): Finding {
@@ -137,7 +146,8 @@ final class RedisPrefixTest extends TestCase
         file_put_contents($path = Scratch::path('rustecho') . '.json', json_encode([
             'subscribers' => $subscribers, 'databaseConfig' => ['redis' => ['keyPrefix' => $keyPrefix]],
         ]));
-        $visit = new Visit($app, 'events', Settings::from($settings), ConfigFile::find('', $path), 'http://x', 'http://x');
+        $file = $keyPrefix === null ? null : ConfigFile::find('', $path);
+        $visit = new Visit($app, 'events', Settings::from($settings), $file, 'http://x', 'http://x');
 
         return iterator_to_array((new RedisPrefixCheck())->run($visit), false)[0];
     }

@@ -6,6 +6,7 @@ namespace Rustecho\Laravel\Doctor\Checks;
 
 use Psr\Log\NullLogger;
 use Rustecho\Exception;
+use Rustecho\InvalidOption;
 use Rustecho\Laravel\Doctor\Check;
 use Rustecho\Laravel\Doctor\Finding;
 use Rustecho\Laravel\Doctor\ProbeChannel;
@@ -44,7 +45,11 @@ final class ChannelCheck implements Check
         } catch (Unreachable $silence) {
             yield $visit->absence('port-silent', ['reason' => $silence->getMessage()]);
         } catch (Exception $error) {
-            yield $visit->absence('publish-failed', ['reason' => rtrim($error->getMessage(), '.')]);
+            $reason = ['reason' => rtrim($error->getMessage(), '.')];
+            // Without the extension that is asked for: found before.
+            yield $error instanceof InvalidOption && $visit->settings->transport === 'extension'
+                ? Finding::note('publish-failed', $reason)
+                : $visit->absence('publish-failed', $reason);
         } finally {
             $browser?->close();
         }

@@ -24,6 +24,10 @@ final class SpoolCheck implements Check
         $theirs = $config?->spoolFolder();
         $rights = Rights::of($visit);
         $needed = Rights::WRITE | Rights::ENTER;
+        $closed = $rights->closedAbove($folder);
+        // A folder that keeps the user from the socket, too, is one problem.
+        $found = $closed !== null && $closed === $rights->closedAbove($visit->settings->socketPath())
+            ? Finding::note(...) : Finding::problem(...);
         clearstatcache();
         yield match (true) {
             $theirs === false => Finding::problem('spool-off-there'),
@@ -32,7 +36,7 @@ final class SpoolCheck implements Check
                 ['folder' => $folder, 'theirs' => $theirs, 'place' => (string) $config?->place('spool', 'spool.path')],
             ),
             ! is_dir($folder) => Finding::problem('spool-missing', ['folder' => $folder]),
-            $rights->closedAbove($folder) !== null || ! $rights->may($needed, $folder) => Finding::problem(
+            $closed !== null || ! $rights->may($needed, $folder) => $found(
                 'spool-rights',
                 ['user' => $rights->user, 'folder' => $folder, 'rights' => Rights::shown($folder)],
             ),
