@@ -80,7 +80,8 @@ pub enum Before {
     Nobody,
     /// A sidecar that was told to end and is no more; the last that it had may take the kernel a moment.
     Ended,
-    /// A sidecar that runs: [`Bound::run`] takes over from it. With `reusePort` in both, nobody is refused meanwhile.
+    /// A sidecar that runs: [`Bound::run`] takes over from it. With `reusePort` in both, nobody is refused meanwhile: who comes waits
+    /// until it has ended.
     Running(Pid),
 }
 
