@@ -9,7 +9,7 @@ use crate::{
     admin::{self, Admin, AdminListener},
     config::{EdgeKind, Live},
     ingest::unix::UnixSource,
-    service,
+    service, store,
     tls::Certificate,
 };
 
@@ -36,29 +36,23 @@ pub struct Bound {
     certificate: Option<Arc<Certificate>>,
     unix: Option<UnixSource>,
     predecessor: Option<Pid>,
+    store: store::Found,
     admin: Option<AdminListener>,
 }
 
 impl Bound {
     /// Ends the predecessor, if there is one; then serves until `shutdown` is done, and stops within the grace period. `ready` is
     /// called once everything that was configured is up, Redis included.
-    ///
-    /// # Errors
-    /// [`StartError`] when the presence store cannot be opened.
-    pub async fn run(
-        self,
-        shutdown: impl Future<Output = ()>,
-        ready: impl FnOnce() + Send + 'static,
-    ) -> Result<(), StartError> {
+    pub async fn run(self, shutdown: impl Future<Output = ()>, ready: impl FnOnce() + Send + 'static) {
         // The process-wide choice, for the libraries that look for one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut shutdown = pin!(shutdown);
         if let Some(predecessor) = self.predecessor
             && !stop::follow(predecessor, self.config.now().grace, &mut shutdown).await
         {
-            return Ok(());
+            return;
         }
-        let mut sidecar = Assembly::new(&self.config)?;
+        let mut sidecar = Assembly::new(&self.config, self.store);
         let spool = self
             .unix
             .as_ref()
@@ -106,7 +100,6 @@ impl Bound {
         others.leave(sidecar.cluster.as_deref()).await;
         sidecar.clients.save();
         tracing::info!("stopped");
-        Ok(())
     }
 }
 

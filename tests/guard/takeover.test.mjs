@@ -2,8 +2,11 @@
 // clients come back one after the other.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
+import path from 'node:path';
 import { describe, test } from 'node:test';
 import { io } from 'sio4';
 import { KIND, Publisher, publish } from '../support/frames.mjs';
@@ -181,6 +184,40 @@ describe('A new sidecar', needs('sidecar', 'perl'), () => {
     const all = Array.from({ length: publishing.accepted }, (_, at) => at + 1);
     for (const { got } of pages) assert.deepEqual(got, all);
     assert.deepEqual(pages.map(({ socket }) => socket.id), ids);
+  });
+
+  test('that cannot start changes nothing for the one that runs', async (t) => {
+    const busy = net.createServer().listen(0, '127.0.0.1');
+    t.after(() => busy.close());
+    await once(busy, 'listening');
+    const sidecar = await sidecarFor(t, { reusePort: true, graceMs: 2_000 });
+    const page = await Client.open(sidecar);
+    t.after(() => page.close());
+    page.subscribe('orders');
+    await until('the subscription', async () => await sidecar.subscribers('orders') === 1);
+    const there = () => ({
+      files: readdirSync(sidecar.folder), socket: statSync(sidecar.socket).ino, lock: readFileSync(path.join(sidecar.folder, 'rustecho.lock'), 'utf8'),
+    });
+    const [before, settings] = [there(), readFileSync(sidecar.file, 'utf8')];
+    for (const [name, wrong, says] of [
+      ['Port', { admin: { port: busy.address().port } }, /admin\.port: cannot listen/],
+      ['Store', { database: 'sqlite', databaseConfig: { sqlite: { databasePath: '/rustecho.json/lists.sqlite' } } }, /databaseConfig\.sqlite\.databasePath/],
+    ]) {
+      writeFileSync(sidecar.file, JSON.stringify({ ...JSON.parse(settings), ...wrong }));
+      const next = new Process('the next sidecar', SIDECAR, ['start', `--config=${sidecar.file}`, '--force'], { cwd: sidecar.folder });
+      t.after(() => next.stop('SIGKILL'));
+      assert.notEqual((await next.exit).code, 0, next.output);
+      assert.match(next.output, says);
+      assert.deepEqual(there(), before);
+      const publisher = await Publisher.connect(sidecar.socket);
+      publisher.write(publish({ channels: ['orders'], event: name, json: '1', id: Buffer.alloc(16, name) }));
+      await page.hears(name);
+      publisher.end();
+    }
+    writeFileSync(sidecar.file, settings);
+    const stop = new Process('stop', SIDECAR, ['stop', `--config=${sidecar.file}`], { cwd: sidecar.folder });
+    assert.equal((await stop.exit).code, 0, stop.output);
+    assert.equal((await sidecar.process.exit).code, 0, sidecar.process.output);
   });
 
   test('that systemd starts anew answers who came while there was none', async (t) => {
