@@ -18,6 +18,7 @@ mod admission;
 mod brisk;
 mod inbox;
 mod lane;
+mod place;
 mod turn;
 
 use self::{
@@ -40,9 +41,10 @@ use crate::{
 
 mod listener;
 
+pub use listener::BindError;
 use listener::Door;
 pub(super) use listener::group_id;
-pub use listener::{BindError, Replace};
+pub use place::Replace;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// How long the rest of a frame may take once its header is there, and how long a publisher may leave answers unread.
@@ -64,7 +66,7 @@ pub struct UnixSource {
 
 impl UnixSource {
     /// Opens the socket with the configured mode and group, under a name that nobody knows until it is to [appear](Self::appear). A
-    /// file left behind by a dead process will be replaced; one that answers will not, unless it is that of a predecessor.
+    /// file left behind by a dead process will be replaced; one that answers will not, unless it is the predecessor's.
     ///
     /// # Errors
     /// [`BindError`].

@@ -104,7 +104,7 @@ impl Bound {
             Before::Ended => (None, PATIENCE),
             Before::Running(pid) => (Some(pid), Duration::ZERO),
         };
-        let replace = if predecessor.is_some() { Replace::Predecessor } else { Replace::DeadOnly };
+        let replace = predecessor.map_or(Replace::DeadOnly, Replace::Predecessor);
         let certificate = config.tls.as_ref().map(Certificate::open).transpose()?.map(Arc::new);
         let store = store::find(&config)?;
         let inherited = Inherited::of_process();

@@ -2,12 +2,12 @@
 //! a link, and only removed by who made it.
 
 use std::{
-    fs::{self, File, Permissions},
+    fs::{self, Permissions},
     io,
     os::{
         fd::OwnedFd,
         unix::{
-            fs::{FileTypeExt, MetadataExt, PermissionsExt},
+            fs::{MetadataExt, PermissionsExt},
             net::UnixListener as StdListener,
         },
     },
@@ -15,9 +15,9 @@ use std::{
 };
 
 use interprocess::os::unix::uds_local_socket::tokio::Listener;
-use rustix::fs::{FlockOperation, flock};
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use super::place::{Replace, folder_of, is_free, is_safe, turn};
 use crate::config::UnixSocketConfig;
 
 /// Connections that may wait to be accepted.
@@ -59,15 +59,6 @@ pub enum BindError {
     },
 }
 
-/// What may be done about a socket that somebody listens on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Replace {
-    /// It is respected.
-    DeadOnly,
-    /// It is the sidecar's that this one takes over from: new publishers come here from the moment on when it appears.
-    Predecessor,
-}
-
 /// A listening socket and the file it has.
 #[derive(Debug)]
 pub(super) struct Door {
@@ -100,9 +91,7 @@ impl Door {
         let folder = folder_of(&path);
         fs::create_dir_all(folder).map_err(failed)?;
         let about = fs::metadata(folder).map_err(failed)?;
-        if about.mode() & 0o002 != 0 && about.mode() & 0o1000 == 0 {
-            return Err(BindError::OpenFolder(folder.into()));
-        }
+        is_safe(folder, &about)?;
         is_free(&path, replace)?;
         // Made under another name and renamed: at its own name there is never nothing, nor a socket with other rights.
         let at = folder.join(format!(".r{}", std::process::id()));
@@ -172,46 +161,12 @@ impl Drop for Door {
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Whether a socket may be put there.
-fn is_free(path: &Path, replace: Replace) -> Result<(), BindError> {
-    match fs::symlink_metadata(path) {
-        Err(_) => Ok(()),
-        Ok(found) if !found.file_type().is_socket() => Err(BindError::NotASocket(path.into())),
-        Ok(_) if replace == Replace::DeadOnly && is_alive(path) => Err(BindError::InUse(path.into())),
-        Ok(_) => Ok(()),
-    }
-}
-
 /// What a socket could not be made for. Only giving a file away is answered by EPERM.
 fn why(error: io::Error, settings: &UnixSocketConfig) -> BindError {
     match &settings.group {
         Some(group) if error.raw_os_error() == Some(libc::EPERM) => BindError::NotInGroup(group.clone()),
         _ => BindError::Io { path: settings.path.clone(), error },
     }
-}
-
-/// The right to change what is in the folder, among sidecars.
-fn turn(folder: &Path) -> io::Result<File> {
-    let folder = File::open(folder)?;
-    match flock(&folder, FlockOperation::LockExclusive) {
-        // Some file systems have no locks on folders: then there is one sidecar to a folder.
-        Ok(()) | Err(_) => Ok(folder),
-    }
-}
-
-/// Whether somebody listens there. One whose backlog is full is alive, too, and so is one that does not let us in.
-fn is_alive(path: &Path) -> bool {
-    let Ok(address) = SockAddr::unix(path) else { return false };
-    let connected = Socket::new(Domain::UNIX, Type::STREAM, None).and_then(|socket| {
-        // A full backlog must not hold us up.
-        socket.set_nonblocking(true)?;
-        socket.connect(&address)
-    });
-    !matches!(connected, Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound))
 }
 
 /// The number of a group, by name or number.
@@ -236,6 +191,11 @@ mod tests {
 
     fn settings(folder: &TempDir) -> UnixSocketConfig {
         UnixSocketConfig { path: folder.path().join("r.sock"), mode: 0o600, ..UnixSocketConfig::default() }
+    }
+
+    /// The predecessor is this very process here.
+    fn us() -> Replace {
+        Replace::Predecessor(rustix::process::getpid())
     }
 
     fn open(settings: &UnixSocketConfig, replace: Replace) -> Result<Door, BindError> {
@@ -280,13 +240,30 @@ mod tests {
         let settings = settings(&folder);
         let old = open(&settings, Replace::DeadOnly).unwrap();
         // One that fails before it is to appear.
-        drop(Door::open(&settings, Replace::Predecessor).unwrap());
+        drop(Door::open(&settings, us()).unwrap());
         let (_client, accepted) = (UnixStream::connect(&settings.path).unwrap(), old.listener.accept());
         accepted.await.unwrap();
-        let new = open(&settings, Replace::Predecessor).unwrap();
+        let new = open(&settings, us()).unwrap();
         drop(old);
         let _client = UnixStream::connect(&settings.path).unwrap();
         new.listener.accept().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_living_socket_that_is_not_the_predecessors_is_respected() {
+        let folder = TempDir::new("door");
+        let settings = settings(&folder);
+        let theirs = open(&settings, Replace::DeadOnly).unwrap();
+        let init = Replace::Predecessor(rustix::process::Pid::INIT);
+        assert!(matches!(Door::open(&settings, init), Err(BindError::InUse(_))));
+        // One that came between the first look and the last.
+        fs::remove_file(&settings.path).unwrap();
+        let mut late = Door::open(&settings, init).unwrap();
+        let _other = std::os::unix::net::UnixListener::bind(&settings.path).unwrap();
+        assert!(matches!(late.appear(), Err(BindError::InUse(_))));
+        drop((theirs, late));
+        let _client = UnixStream::connect(&settings.path).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no other file is left");
     }
 
     #[tokio::test]
