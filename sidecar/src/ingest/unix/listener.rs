@@ -37,6 +37,16 @@ pub enum BindError {
         "unixSocket.path: anyone may remove files from {0}; take that right away (chmod o-w) or give it the sticky bit"
     )]
     OpenFolder(PathBuf),
+    /// Its owner could do the same.
+    #[error(
+        "unixSocket.path: anyone may make files in {folder}, and user {owner}, whose it is, may rename those of others; give it to root          (chown root), or choose a path in a folder of this user"
+    )]
+    ForeignFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// The number of its owner.
+        owner: u32,
+    },
     /// `unixSocket.group` names no group.
     #[error("unixSocket.group: there is no group `{0}`")]
     NoGroup(String),

@@ -9,7 +9,7 @@ use std::{
 
 use rustix::{
     fs::{FlockOperation, flock},
-    process::Pid,
+    process::{Pid, geteuid},
 };
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -39,12 +39,15 @@ pub(super) fn turn(folder: &Path) -> io::Result<File> {
     }
 }
 
-/// Whether nobody else can take the socket's name away.
+/// Whether nobody else can take the socket's name away, in a folder that is open to everybody.
 pub(super) fn is_safe(folder: &Path, about: &fs::Metadata) -> Result<(), BindError> {
-    if about.mode() & 0o002 != 0 && about.mode() & 0o1000 == 0 {
-        return Err(BindError::OpenFolder(folder.into()));
+    let is_ours = about.uid() == 0 || about.uid() == geteuid().as_raw();
+    match (about.mode() & 0o002 != 0, about.mode() & 0o1000 != 0) {
+        (true, false) => Err(BindError::OpenFolder(folder.into())),
+        // With the sticky bit its owner may still rename what is others'.
+        (true, true) if !is_ours => Err(BindError::ForeignFolder { folder: folder.into(), owner: about.uid() }),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Whether a socket may be put there.
@@ -87,5 +90,31 @@ fn listener_of(path: &Path) -> Listener {
             Listener::None
         }
         Err(_) => Listener::Process(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, chown};
+
+    use super::*;
+    use crate::testing::TempDir;
+
+    #[test]
+    fn a_folder_that_anybody_may_write_to_is_roots_or_ours() {
+        let folder = TempDir::new("place");
+        let look = |mode| {
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+            is_safe(folder.path(), &fs::metadata(folder.path()).unwrap())
+        };
+        assert!(look(0o1777).is_ok());
+        // Only root can give it away.
+        if chown(folder.path(), Some(65_534), None).is_ok() {
+            let refused = look(0o1777).unwrap_err();
+            assert!(matches!(refused, BindError::ForeignFolder { owner: 65_534, .. }));
+            let said = refused.to_string();
+            assert!(said.contains(&folder.path().display().to_string()) && said.contains("chown root"), "{said}");
+            assert!(look(0o755).is_ok());
+        }
     }
 }
