@@ -25,7 +25,7 @@ mod tail;
 mod why;
 
 pub use outcome::{FAILED, USAGE};
-pub use start::{Prepared, prepare, read};
+pub use start::{Prepared, prepare, read, warn_of_no_lock};
 
 const ABOUT: &str = "Takes events from Laravel and emits them to Laravel Echo's Socket.IO clients.";
 

@@ -71,18 +71,24 @@ impl LockFile {
 }
 
 impl LockFile {
-    /// Puts a lock file of this process in the place of a living server's, which leaves it alone then.
+    /// Writes a lock file of this process beside a living server's.
     ///
     /// # Errors
     /// [`LockError`].
-    pub fn take_over(path: &Path) -> Result<Self, LockError> {
+    pub fn beside(path: &Path) -> Result<Self, LockError> {
         let mut name = path.as_os_str().to_owned();
         name.push(format!(".{}", std::process::id()));
-        let draft = PathBuf::from(name);
-        let mut lock = Self::acquire(&draft)?;
-        fs::rename(&draft, path).map_err(|source| LockError::Unwritable { path: path.into(), source })?;
-        lock.path = path.into();
-        Ok(lock)
+        Self::acquire(&PathBuf::from(name))
+    }
+
+    /// Puts it in that one's place, which leaves it alone then.
+    ///
+    /// # Errors
+    /// [`LockError::Unwritable`]; the other one's stays then.
+    pub fn take_over(mut self, path: &Path) -> Result<Self, LockError> {
+        fs::rename(&self.path, path).map_err(|source| LockError::Unwritable { path: path.into(), source })?;
+        self.path = path.into();
+        Ok(self)
     }
 }
 
@@ -271,7 +277,9 @@ mod tests {
         let (dir, path) = fixture();
         let mut old = Command::new("sleep").arg("60").spawn().unwrap();
         fs::write(&path, text(old.id())).unwrap();
-        let new = LockFile::take_over(&path).unwrap();
+        let new = LockFile::beside(&path).unwrap();
+        assert_eq!(named_process(&path), Some(old.id()));
+        let new = new.take_over(&path).unwrap();
         assert_eq!(named_process(&path), Some(std::process::id()));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         drop(new);

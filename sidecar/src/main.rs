@@ -63,9 +63,17 @@ async fn start(arguments: &StartArgs) -> anyhow::Result<ExitCode> {
     let settings = config.clone();
     let stops_at_hangup = stops_at_hangup(flavour, &config);
     let had_terminal = std::io::stdin().is_terminal();
+    let lock_beside = predecessor.as_ref().map(|before| LockFile::beside(&before.lock)).transpose()?;
     let bound = Bound::open_after(config, before).await?;
-    if let Some(before) = &predecessor {
-        lock = Some(LockFile::take_over(&before.lock)?);
+    // The predecessor has lost its Unix socket by now, and will be told to end.
+    if let (Some(beside), Some(before)) = (lock_beside, &predecessor) {
+        lock = match beside.take_over(&before.lock) {
+            Ok(lock) => Some(lock),
+            Err(error) => {
+                cli::warn_of_no_lock(&error);
+                None
+            }
+        };
     }
     log_opened(log, &bound);
     let summary = arguments.wants_json().then(|| summary(&bound));
@@ -103,7 +111,7 @@ async fn start(arguments: &StartArgs) -> anyhow::Result<ExitCode> {
         true => Hangup::Stops,
         false => hangups.hangup(),
     };
-    bound.run(signals.until_stop(on_hangup), ready).await?;
+    bound.run(signals.until_stop(on_hangup), ready).await;
     drop(lock);
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,6 @@
 //! Binds, serves and stops.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use rustix::process::Pid;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
@@ -9,7 +9,7 @@ use crate::{
     admin::{self, Admin, AdminListener},
     config::{EdgeKind, Live},
     ingest::unix::UnixSource,
-    service,
+    service, store,
     tls::Certificate,
 };
 
@@ -36,28 +36,27 @@ pub struct Bound {
     certificate: Option<Arc<Certificate>>,
     unix: Option<UnixSource>,
     predecessor: Option<Pid>,
+    store: store::Found,
     admin: Option<AdminListener>,
 }
 
 impl Bound {
-    /// Serves until `shutdown` is done, then stops within the grace period. `ready` is called once everything that was
-    /// configured is up, Redis included.
-    ///
-    /// # Errors
-    /// [`StartError`] when the presence store cannot be opened.
-    pub async fn run(
-        self,
-        shutdown: impl Future<Output = ()>,
-        ready: impl FnOnce() + Send + 'static,
-    ) -> Result<(), StartError> {
+    /// Ends the predecessor, if there is one; then serves until `shutdown` is done, and stops within the grace period. `ready` is
+    /// called once everything that was configured is up, Redis included.
+    pub async fn run(self, shutdown: impl Future<Output = ()>, ready: impl FnOnce() + Send + 'static) {
         // The process-wide choice, for the libraries that look for one.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut sidecar = Assembly::new(&self.config)?;
-        // While a predecessor runs, the ledger is its own.
-        let spool =
-            self.unix.as_ref().filter(|_| self.predecessor.is_none()).and_then(|_| {
-                sources::open_spool(&self.config.now(), sidecar.publisher.clone(), sidecar.counters.clone())
-            });
+        let mut shutdown = pin!(shutdown);
+        if let Some(predecessor) = self.predecessor
+            && !stop::follow(predecessor, self.config.now().grace, &mut shutdown).await
+        {
+            return;
+        }
+        let mut sidecar = Assembly::new(&self.config, self.store);
+        let spool = self
+            .unix
+            .as_ref()
+            .and_then(|_| sources::open_spool(&self.config.now(), sidecar.publisher.clone(), sidecar.counters.clone()));
         let others = sidecar.join_others().await;
         let (stop, stopping) = watch::channel(false);
         let (last, sockets_gone) = watch::channel(false);
@@ -73,8 +72,7 @@ impl Bound {
             parts.spawn(traces.run(sockets_gone.clone()));
         }
         let sources = Sources::new(&sidecar, stopping.clone(), sockets_gone);
-        let Opened { mut redis_ready, publishers_gone } =
-            sources.let_in(self.unix, spool, self.predecessor, &mut parts).await;
+        let Opened { mut redis_ready, publishers_gone } = sources.let_in(self.unix, spool, &mut parts);
         serve_clients(self.tcp, self.certificate, &sidecar, &stopping, &mut parts);
         service::serves(*redis_ready.borrow());
         tokio::spawn(async move {
@@ -102,7 +100,6 @@ impl Bound {
         others.leave(sidecar.cluster.as_deref()).await;
         sidecar.clients.save();
         tracing::info!("stopped");
-        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, ready};
+use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::{
@@ -49,17 +50,38 @@ pub enum OpenError {
     Sqlite(#[from] SqliteError),
 }
 
-/// The configured store of what `presence` holds. Must be called inside a tokio runtime.
+/// The configured store, which can be had. No list in it has been touched: they may be those of a sidecar that runs.
+pub enum Found {
+    /// `database: memory`.
+    Memory,
+    /// `database: redis`, which is connected to when it can be.
+    Redis,
+    /// `database: sqlite`.
+    Sqlite(Connection),
+}
+
+/// Looks whether the configured store can be had.
 ///
 /// # Errors
 /// [`OpenError`] for a file. A Redis that cannot be reached is no error: the store connects when it can.
-pub fn open(config: &Config, presence: &Arc<Presence>, counters: &Arc<Counters>) -> Result<Arc<dyn Store>, OpenError> {
-    let (presence, counters) = (presence.clone(), counters.clone());
+pub fn find(config: &Config) -> Result<Found, OpenError> {
     Ok(match &config.database {
-        Database::Memory => Arc::new(Memory),
-        Database::Redis => {
-            Arc::new(redis::RedisStore::open(config.redis.clone(), config.publish_presence, presence, counters))
-        }
-        Database::Sqlite(path) => Arc::new(sqlite::SqliteStore::open(path, presence, counters)?),
+        Database::Memory => Found::Memory,
+        Database::Redis => Found::Redis,
+        Database::Sqlite(path) => Found::Sqlite(sqlite::open(path)?),
     })
+}
+
+impl Found {
+    /// Keeps what `presence` holds there from now on. Must be called inside a tokio runtime.
+    pub fn begin(self, config: &Config, presence: &Arc<Presence>, counters: &Arc<Counters>) -> Arc<dyn Store> {
+        let (presence, counters) = (presence.clone(), counters.clone());
+        match self {
+            Self::Memory => Arc::new(Memory),
+            Self::Redis => {
+                Arc::new(redis::RedisStore::open(config.redis.clone(), config.publish_presence, presence, counters))
+            }
+            Self::Sqlite(file) => Arc::new(sqlite::SqliteStore::begin(file, presence, counters)),
+        }
+    }
 }

@@ -2,13 +2,18 @@
 // clients come back one after the other.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
+import path from 'node:path';
 import { describe, test } from 'node:test';
 import { io } from 'sio4';
 import { KIND, Publisher, publish } from '../support/frames.mjs';
 import { Process } from '../support/process.mjs';
 import { SIDECAR, needs } from '../support/tools.mjs';
 import { pause, until } from '../support/wait.mjs';
+import { APP } from '../support/sidecar.mjs';
 import { Client, sidecarFor } from './support.mjs';
 
 const RECEIPT_AND_SPOOLABLE = 0b101;
@@ -66,6 +71,29 @@ function connectAlways(sidecar) {
   return state;
 }
 
+/** Publishes numbers on `orders` by HTTP until told to stop, each on a connection of its own; every one has to be taken. */
+function postAlways(sidecar) {
+  const state = { accepted: 0, slowest: 0, on: true };
+  const one = (number) => new Promise((done, fail) => {
+    const body = JSON.stringify({ channel: 'orders', name: 'N', data: JSON.stringify(number) });
+    const headers = { authorization: `Bearer ${APP.key}`, 'content-type': 'application/json' };
+    const request = http.request(`${sidecar.url}/apps/${APP.appId}/events`, { method: 'POST', agent: false, headers }, (response) => {
+      response.resume().on('end', () => done(response.statusCode));
+    });
+    request.on('error', fail).end(body);
+  });
+  state.done = (async () => {
+    for (let number = 1; state.on; number += 1) {
+      const begun = Date.now();
+      assert.equal(await one(number), 200);
+      state.slowest = Math.max(state.slowest, Date.now() - begun);
+      state.accepted = number;
+      await pause(2);
+    }
+  })();
+  return state;
+}
+
 /** Opens a port and a Unix socket, and starts and stops children that get them, by the lines of its input. */
 const PARENT = `
   use strict; use IO::Socket::INET; use IO::Socket::UNIX; use POSIX (); $| = 1; $^F = 10;
@@ -84,10 +112,10 @@ const PARENT = `
   }
 `;
 
-function subscriber(sidecar) {
-  const socket = io(sidecar.url, { transports: ['websocket'], reconnectionDelay: 50, reconnectionDelayMax: 200 });
-  const state = { got: [], lost: undefined, close: () => socket.close() };
-  socket.on('connect', () => socket.emit('subscribe', { channel: 'orders' }));
+function subscriber(sidecar, options = { reconnectionDelay: 50, reconnectionDelayMax: 200 }) {
+  const socket = io(sidecar.url, { transports: ['websocket'], ...options });
+  const state = { socket, got: [], lost: undefined, close: () => socket.close() };
+  socket.on('connect', () => socket.recovered || socket.emit('subscribe', { channel: 'orders' }));
   socket.on('disconnect', () => { state.lost ??= Date.now(); });
   socket.on('N', (channel, number) => state.got.push(number));
   return state;
@@ -126,6 +154,70 @@ describe('A new sidecar', needs('sidecar', 'perl'), () => {
     const times = subscribers.map(({ lost }) => lost).sort((a, b) => a - b);
     assert.ok(times.at(-1) - times[0] > 600, `all were cut off within ${times.at(-1) - times[0]} ms`);
     assert.equal(running.ended, undefined);
+  });
+
+  test('goes on with the sessions of the one before, and an event by HTTP meanwhile is heard once and in order', async (t) => {
+    const sidecar = await sidecarFor(t, { reusePort: true, graceMs: 5_000 });
+    const pages = [subscriber(sidecar, {}), subscriber(sidecar, { transports: ['polling'] }), subscriber(sidecar)];
+    t.after(() => pages.forEach((page) => page.close()));
+    await until('all pages', async () => await sidecar.subscribers('orders') === pages.length);
+    const ids = pages.map(({ socket }) => socket.id);
+    const publishing = postAlways(sidecar);
+    await until('the first events', () => publishing.accepted > 20);
+
+    let running = sidecar.process;
+    for (let round = 1; round <= 2; round += 1) {
+      pages.forEach((page) => { page.lost = undefined; });
+      const next = new Process('the next sidecar', SIDECAR, ['start', `--config=${sidecar.file}`, '--force'], { cwd: sidecar.folder });
+      t.after(() => next.stop('SIGKILL'));
+      assert.equal((await running.exit).code, 0, running.output);
+      await until('all pages to be back', () => pages.every(({ lost, socket }) => lost && socket.connected));
+      assert.deepEqual(pages.map(({ socket }) => socket.recovered), [true, true, true], next.output);
+      const before = publishing.accepted;
+      await until('events by the next sidecar', () => publishing.accepted > before + 20);
+      running = next;
+    }
+    publishing.on = false;
+    await publishing.done;
+    await until('the last event', () => pages.every(({ got }) => got.at(-1) === publishing.accepted));
+    t.diagnostic(`${publishing.accepted} events by HTTP; the slowest was answered after ${publishing.slowest} ms`);
+    const all = Array.from({ length: publishing.accepted }, (_, at) => at + 1);
+    for (const { got } of pages) assert.deepEqual(got, all);
+    assert.deepEqual(pages.map(({ socket }) => socket.id), ids);
+  });
+
+  test('that cannot start changes nothing for the one that runs', async (t) => {
+    const busy = net.createServer().listen(0, '127.0.0.1');
+    t.after(() => busy.close());
+    await once(busy, 'listening');
+    const sidecar = await sidecarFor(t, { reusePort: true, graceMs: 2_000 });
+    const page = await Client.open(sidecar);
+    t.after(() => page.close());
+    page.subscribe('orders');
+    await until('the subscription', async () => await sidecar.subscribers('orders') === 1);
+    const there = () => ({
+      files: readdirSync(sidecar.folder), socket: statSync(sidecar.socket).ino, lock: readFileSync(path.join(sidecar.folder, 'rustecho.lock'), 'utf8'),
+    });
+    const [before, settings] = [there(), readFileSync(sidecar.file, 'utf8')];
+    for (const [name, wrong, says] of [
+      ['Port', { admin: { port: busy.address().port } }, /admin\.port: cannot listen/],
+      ['Store', { database: 'sqlite', databaseConfig: { sqlite: { databasePath: '/rustecho.json/lists.sqlite' } } }, /databaseConfig\.sqlite\.databasePath/],
+    ]) {
+      writeFileSync(sidecar.file, JSON.stringify({ ...JSON.parse(settings), ...wrong }));
+      const next = new Process('the next sidecar', SIDECAR, ['start', `--config=${sidecar.file}`, '--force'], { cwd: sidecar.folder });
+      t.after(() => next.stop('SIGKILL'));
+      assert.notEqual((await next.exit).code, 0, next.output);
+      assert.match(next.output, says);
+      assert.deepEqual(there(), before);
+      const publisher = await Publisher.connect(sidecar.socket);
+      publisher.write(publish({ channels: ['orders'], event: name, json: '1', id: Buffer.alloc(16, name) }));
+      await page.hears(name);
+      publisher.end();
+    }
+    writeFileSync(sidecar.file, settings);
+    const stop = new Process('stop', SIDECAR, ['stop', `--config=${sidecar.file}`], { cwd: sidecar.folder });
+    assert.equal((await stop.exit).code, 0, stop.output);
+    assert.equal((await sidecar.process.exit).code, 0, sidecar.process.output);
   });
 
   test('that systemd starts anew answers who came while there was none', async (t) => {

@@ -168,16 +168,18 @@ fn take_lock(loaded: &Loaded, force: bool, audience: Audience) -> Result<Option<
         Ok(lock) => Ok(Some(lock)),
         // A configuration that is mounted read-only is no reason not to serve.
         Err(LockError::Unwritable { path, source }) if may_do_without(&source) => {
-            console::tell(&format!(
-                "Warning: no lock file ({}: {source}); `rustecho stop` and --force will not find this server.",
-                path.display()
-            ));
+            warn_of_no_lock(&format_args!("{}: {source}", path.display()));
             Ok(None)
         }
         Err(error) => {
             Err(audience.fail("Error: Cannot write lock file.", &format!("Cannot write lock file. {error}"), FAILED))
         }
     }
+}
+
+/// Says what a server without a lock file cannot do.
+pub fn warn_of_no_lock(why: &dyn std::fmt::Display) {
+    console::tell(&format!("Warning: no lock file ({why}); `rustecho stop` and --force will not find this server."));
 }
 
 fn may_do_without(error: &io::Error) -> bool {

@@ -18,6 +18,7 @@ mod admission;
 mod brisk;
 mod inbox;
 mod lane;
+mod place;
 mod turn;
 
 use self::{
@@ -40,9 +41,10 @@ use crate::{
 
 mod listener;
 
+pub use listener::BindError;
 use listener::Door;
 pub(super) use listener::group_id;
-pub use listener::{BindError, Replace};
+pub use place::Replace;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// How long the rest of a frame may take once its header is there, and how long a publisher may leave answers unread.
@@ -63,14 +65,23 @@ pub struct UnixSource {
 }
 
 impl UnixSource {
-    /// Opens the socket with the configured mode and group. A file left behind by a dead process is replaced; one that
-    /// answers is not, unless it is that of a predecessor.
+    /// Opens the socket with the configured mode and group, under a name that nobody knows until it is to [appear](Self::appear). A
+    /// file left behind by a dead process will be replaced; one that answers will not, unless it is the predecessor's.
     ///
     /// # Errors
     /// [`BindError`].
     pub fn bind(settings: UnixSocketConfig, most: usize, replace: Replace) -> Result<Self, BindError> {
         let door = Door::open(&settings, replace)?;
         Ok(Self { door, admission: Admission { settings, most, live: None, strangers: Once::default() } })
+    }
+
+    /// Gives the socket its name: new publishers come here from now on.
+    ///
+    /// # Errors
+    /// [`BindError`]; whoever has the name keeps it then.
+    pub fn appear(mut self) -> Result<Self, BindError> {
+        self.door.appear()?;
+        Ok(self)
     }
 
     /// Serves on a socket that systemd, or another parent, has opened and keeps; its path, mode and group are theirs.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::StartError;
 use crate::{
     admin,
     admission::{Admission, Memory},
@@ -47,7 +46,7 @@ pub(super) struct Assembly {
 
 impl Assembly {
     /// Puts the parts together, with what the sidecar before this one has left.
-    pub(super) fn new(live: &Live) -> Result<Self, StartError> {
+    pub(super) fn new(live: &Live, store: store::Found) -> Self {
         let config = live.now();
         let limits = &config.limits;
         let counters = Arc::new(Counters::default());
@@ -61,7 +60,7 @@ impl Assembly {
         let history = config.recovery.clone().map(|settings| History::new(settings, epoch, last));
         let hub = Arc::new(Hub::coalescing(counters.clone(), config.coalesce, runtime).keeping(history));
         let presence = Arc::new(Presence::default());
-        let store = store::open(&config, &presence, &counters)?;
+        let store = store.begin(&config, &presence, &counters);
         let cluster = config
             .cluster
             .clone()
@@ -121,7 +120,7 @@ impl Assembly {
             traces,
         };
         assembly.follow(laravel);
-        Ok(assembly)
+        assembly
     }
 
     /// What can be changed while the sidecar runs is changed in each of them.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     admin::AdminListener,
-    config::{AdminConfig, Config, UnixSocketConfig},
+    config::{AdminConfig, Config},
     ingest::unix::{BindError, Replace, UnixSource},
     reload::Reloader,
     store,
@@ -80,7 +80,8 @@ pub enum Before {
     Nobody,
     /// A sidecar that was told to end and is no more; the last that it had may take the kernel a moment.
     Ended,
-    /// A sidecar that runs: [`Bound::run`] takes over from it. With `reusePort` in both, nobody is refused meanwhile.
+    /// A sidecar that runs: [`Bound::run`] takes over from it. With `reusePort` in both, nobody is refused meanwhile: who comes waits
+    /// until it has ended.
     Running(Pid),
 }
 
@@ -93,7 +94,7 @@ impl Bound {
         Self::open_after(config, Before::Nobody).await
     }
 
-    /// The same, where another sidecar served before.
+    /// The same, where another sidecar served before. When it fails nothing has changed for one that runs.
     ///
     /// # Errors
     /// [`StartError`] naming the port or path that cannot be had.
@@ -103,8 +104,9 @@ impl Bound {
             Before::Ended => (None, PATIENCE),
             Before::Running(pid) => (Some(pid), Duration::ZERO),
         };
-        let replace = if predecessor.is_some() { Replace::Predecessor } else { Replace::DeadOnly };
+        let replace = predecessor.map_or(Replace::DeadOnly, Replace::Predecessor);
         let certificate = config.tls.as_ref().map(Certificate::open).transpose()?.map(Arc::new);
+        let store = store::find(&config)?;
         let inherited = Inherited::of_process();
         let tcp = match inherited.tcp {
             Some(listener) => listeners::adopt(listener)?,
@@ -137,13 +139,24 @@ impl Bound {
                 }
                 Some(unix)
             }
-            (Some(settings), None) => open_unix(settings, most, replace)?,
+            (Some(settings), None) => {
+                let required = settings.required;
+                unless_required(required, UnixSource::bind(settings, most, replace))?
+            }
         };
         let admin = match &config.admin {
             Some(settings) => open_admin(settings, config.reuse_port, patience).await?,
             None => None,
         };
-        Ok(Self { config: config.into(), tcp, certificate, unix, admin, predecessor })
+        // Last, when nothing else can fail: until here publishers find the sidecar that runs.
+        let unix = match unix {
+            Some(unix) => {
+                let required = config.unix_socket.as_ref().is_some_and(|settings| settings.required);
+                unless_required(required, unix.appear())?
+            }
+            None => None,
+        };
+        Ok(Self { config: config.into(), tcp, certificate, unix, admin, predecessor, store })
     }
 
     /// The address Socket.IO and the HTTP API are served on.
@@ -170,10 +183,9 @@ impl Bound {
     }
 }
 
-/// Opens the Unix socket; one that nobody asked for may be missing.
-fn open_unix(settings: UnixSocketConfig, most: usize, replace: Replace) -> Result<Option<UnixSource>, BindError> {
-    let required = settings.required;
-    match UnixSource::bind(settings, most, replace) {
+/// A Unix socket that nobody asked for may be missing.
+fn unless_required(required: bool, opened: Result<UnixSource, BindError>) -> Result<Option<UnixSource>, BindError> {
+    match opened {
         Ok(source) => Ok(Some(source)),
         Err(error) if required => Err(error),
         Err(error) => {
@@ -206,15 +218,16 @@ async fn open_admin(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::TempDir;
+    use crate::{config::UnixSocketConfig, testing::TempDir};
 
     #[tokio::test]
     async fn a_unix_socket_that_was_not_asked_for_may_be_taken() {
         let folder = TempDir::new("server");
         let settings = UnixSocketConfig { path: folder.path().join("r.sock"), ..UnixSocketConfig::default() };
-        let first = open_unix(settings.clone(), 8, Replace::DeadOnly).unwrap();
+        let open = || UnixSource::bind(settings.clone(), 8, Replace::DeadOnly).and_then(UnixSource::appear);
+        let first = unless_required(true, open()).unwrap();
         assert!(first.is_some());
-        assert!(matches!(open_unix(settings.clone(), 8, Replace::DeadOnly), Err(BindError::InUse(_))));
-        assert!(open_unix(UnixSocketConfig { required: false, ..settings }, 8, Replace::DeadOnly).unwrap().is_none());
+        assert!(matches!(unless_required(true, open()), Err(BindError::InUse(_))));
+        assert!(unless_required(false, open()).unwrap().is_none());
     }
 }

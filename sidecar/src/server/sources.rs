@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use rustix::process::Pid;
 use tokio::{sync::watch, task::JoinSet};
 
-use super::{assembly::Assembly, stop, stopped};
+use super::assembly::Assembly;
 use crate::{
     bounds::Refusals,
     config::{Config, Live, RedisNodes},
@@ -57,16 +56,15 @@ impl Sources {
         }
     }
 
-    /// Lets events in. A predecessor is told to end as soon as Redis is listened to here.
-    pub(super) async fn let_in(
+    /// Lets events in.
+    pub(super) fn let_in(
         self,
         unix: Option<UnixSource>,
         spool: Option<SpoolSource>,
-        predecessor: Option<Pid>,
         parts: &mut JoinSet<()>,
     ) -> Opened {
         let config = self.live.now();
-        let (redis_up, mut redis_ready) = watch::channel(!config.redis_source);
+        let (redis_up, redis_ready) = watch::channel(!config.redis_source);
         if config.redis_source {
             let (publisher, counters) = (self.publisher.clone(), self.counters.clone());
             let source = RedisSource { settings: config.redis.clone(), publisher, counters, dev: self.dev };
@@ -75,15 +73,12 @@ impl Sources {
             parts.spawn(source.run(redis_up, self.sockets_gone.clone()));
         }
         let (gone, publishers_gone) = watch::channel(unix.is_none());
-        let gate = Arc::new(Gate::default());
-        if let Some(predecessor) = predecessor {
-            // Until it has ended and its clients are here, events have to wait; those of Redis are heard by both.
-            gate.shut();
-            let _ = tokio::time::timeout(config.grace, redis_ready.wait_for(|up| *up)).await;
-            stop::tell(predecessor);
-        }
         if let Some(unix) = unix {
-            self.drain_spool(config, spool, predecessor, &gate, parts);
+            let gate = Arc::new(Gate::default());
+            if let Some(spool) = spool {
+                spool.prepare(&gate);
+                parts.spawn(spool.run(gate.clone(), self.stopping.clone()));
+            }
             let unix = unix.following(self.live);
             parts.spawn(async move {
                 unix.run(self.publisher, self.refusals, self.counters, gate, self.stopping).await;
@@ -91,39 +86,6 @@ impl Sources {
             });
         }
         Opened { redis_ready, publishers_gone }
-    }
-
-    /// Drains the spool from now on, or from when the predecessor has let go of it.
-    fn drain_spool(
-        &self,
-        config: Arc<Config>,
-        spool: Option<SpoolSource>,
-        predecessor: Option<Pid>,
-        gate: &Arc<Gate>,
-        parts: &mut JoinSet<()>,
-    ) {
-        let (publisher, counters, gate) = (self.publisher.clone(), self.counters.clone(), gate.clone());
-        let mut stopping = self.stopping.clone();
-        let Some(predecessor) = predecessor else {
-            if let Some(spool) = spool {
-                spool.prepare(&gate);
-                parts.spawn(spool.run(gate, stopping));
-            }
-            return;
-        };
-        parts.spawn(async move {
-            tokio::select! {
-                () = stop::wait_for(predecessor, config.grace) => {}
-                () = stopped(&mut stopping) => return,
-            }
-            // It has let go of the ledger now.
-            let Some(spool) = open_spool(&config, publisher, counters) else {
-                gate.open();
-                return;
-            };
-            spool.prepare(&gate);
-            spool.run(gate, stopping).await;
-        });
     }
 }
 

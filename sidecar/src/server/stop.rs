@@ -2,9 +2,11 @@
 //!
 //! In this order: nobody new is let in, and publishers are sent away (they wait, spool, or find the next sidecar); what is in
 //! flight is finished; the sockets are closed one after the other, spread over most of the grace period, so that they do not all
-//! come back at once; Redis is listened to until the last of them has gone; then the stores are closed.
+//! come back at once; Redis is listened to until the last of them has gone; then the stores are
+//! closed, and what the next one has to know is written. Its ports may be open by then, and whoever comes waits there: it serves
+//! nobody before this one has ended.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use rustix::process::Pid;
 
@@ -60,8 +62,23 @@ pub(super) async fn close_sockets(clients: &Clients, grace: Duration) {
     clients.close_all();
 }
 
+/// Tells the predecessor to end and waits until it has: its sessions and their events are on disk at its very end, and not before.
+/// False when this sidecar is told to stop meanwhile.
+pub(super) async fn follow(predecessor: Pid, grace: Duration, stop: impl Future<Output = ()>) -> bool {
+    tell(predecessor);
+    let mut ended = pin!(wait_for(predecessor, grace));
+    tokio::select! {
+        () = &mut ended => true,
+        () = stop => {
+            // Whoever takes over from this one waits for this one alone, and needs what the predecessor leaves as well.
+            let _ = tokio::time::timeout(grace, ended).await;
+            false
+        }
+    }
+}
+
 /// Tells the predecessor to stop.
-pub(super) fn tell(predecessor: Pid) {
+fn tell(predecessor: Pid) {
     tracing::info!(pid = predecessor.as_raw_nonzero().get(), "taking over: the running sidecar is told to stop");
     if let Err(error) = lock::terminate(predecessor) {
         tracing::info!(%error, "it has stopped already");
@@ -69,11 +86,14 @@ pub(super) fn tell(predecessor: Pid) {
 }
 
 /// Waits for the predecessor's end.
-pub(super) async fn wait_for(predecessor: Pid, grace: Duration) {
+async fn wait_for(predecessor: Pid, grace: Duration) {
     let waited = tokio::task::spawn_blocking(move || lock::wait_for_end(predecessor, grace + BEYOND_GRACE)).await;
     if !waited.unwrap_or(false) {
         let pid = predecessor.as_raw_nonzero().get();
-        tracing::error!(pid, "the sidecar before this one has not stopped; publishers are let in all the same");
+        tracing::error!(
+            pid,
+            "the sidecar before this one has not stopped; this one serves all the same, without what that one knows"
+        );
     }
 }
 

@@ -67,17 +67,26 @@ struct Shared {
 }
 
 impl SqliteStore {
-    /// Opens the file, making it, its folder and its table where they are missing.
-    pub(super) fn open(path: &Path, presence: Arc<Presence>, counters: Arc<Counters>) -> Result<Self, SqliteError> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
-            fs::create_dir_all(folder).map_err(|error| SqliteError::Folder { path: path.into(), error })?;
-            tracing::info!(folder = %folder.display(), "made the folder of the presence database");
+    /// Keeps lists in the file that [`open`] has opened, which nobody else does any more.
+    pub(super) fn begin(file: Connection, presence: Arc<Presence>, counters: Arc<Counters>) -> Self {
+        let queue = Queue::default();
+        if let Err(error) = clear(&file) {
+            tracing::warn!(%error, "the presence lists of the last sidecar cannot be taken out of SQLite yet");
+            queue.rewrite();
         }
-        let file = prepare(path).map_err(|error| SqliteError::File { path: path.into(), error })?;
-        let shared = Arc::new(Shared { queue: Queue::default(), presence, counters, file: Mutex::new(file) });
+        let shared = Arc::new(Shared { queue, presence, counters, file: Mutex::new(file) });
         tokio::spawn(write(shared.clone()));
-        Ok(Self { shared })
+        Self { shared }
     }
+}
+
+/// Opens the file, making it, its folder and its table where they are missing. Its lists stay as they are.
+pub(super) fn open(path: &Path) -> Result<Connection, SqliteError> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+        fs::create_dir_all(folder).map_err(|error| SqliteError::Folder { path: path.into(), error })?;
+        tracing::info!(folder = %folder.display(), "made the folder of the presence database");
+    }
+    prepare(path).map_err(|error| SqliteError::File { path: path.into(), error })
 }
 
 impl Store for SqliteStore {
@@ -108,10 +117,11 @@ fn prepare(path: &Path) -> rusqlite::Result<Connection> {
     file.busy_timeout(BUSY)?;
     file.pragma_update(None, "synchronous", "NORMAL")?;
     file.execute_batch(
-        "CREATE TABLE IF NOT EXISTS key_value (key VARCHAR(255), value TEXT);
-         CREATE UNIQUE INDEX IF NOT EXISTS key_index ON key_value (key);",
+        "BEGIN IMMEDIATE; -- which fails where nothing may be written
+         CREATE TABLE IF NOT EXISTS key_value (key VARCHAR(255), value TEXT);
+         CREATE UNIQUE INDEX IF NOT EXISTS key_index ON key_value (key);
+         COMMIT;",
     )?;
-    clear(&file)?;
     Ok(file)
 }
 
@@ -198,7 +208,7 @@ mod tests {
     impl Bench {
         fn open(path: &Path) -> Self {
             let presence = Arc::new(Presence::default());
-            let store = SqliteStore::open(path, presence.clone(), Arc::default()).unwrap();
+            let store = SqliteStore::begin(super::open(path).unwrap(), presence.clone(), Arc::default());
             Self { presence, store }
         }
 
@@ -261,6 +271,9 @@ mod tests {
                 "INSERT INTO key_value VALUES ('presence-y:members', '[{\"user_id\":9}]'), ('other', 'kept')",
             )
             .unwrap();
+        // One that may yet fail to start, beside a sidecar whose lists these are.
+        let _other = super::open(&path).unwrap();
+        assert_eq!(value(&path, "presence-y").as_deref(), Some("[{\"user_id\":9}]"));
         let _next = Bench::open(&path);
         assert_eq!(value(&path, "presence-y").as_deref(), Some("[]"));
         assert_eq!(get(&Connection::open(&path).unwrap(), "other").unwrap().as_deref(), Some("kept"));
@@ -271,9 +284,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("text");
         fs::write(&path, "not a database, but long enough to have a header of some kind ".repeat(20)).unwrap();
-        let error = SqliteStore::open(&path, Arc::default(), Arc::default()).err().unwrap().to_string();
+        let error = super::open(&path).unwrap_err().to_string();
         assert!(error.contains("databaseConfig.sqlite.databasePath") && error.contains("text"), "{error}");
-        let error = SqliteStore::open(&path.join("below"), Arc::default(), Arc::default()).err().unwrap().to_string();
+        let error = super::open(&path.join("below")).unwrap_err().to_string();
         assert!(error.contains("databaseConfig.sqlite.databasePath"), "{error}");
     }
 }

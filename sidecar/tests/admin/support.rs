@@ -68,7 +68,7 @@ impl Sidecar {
         let (stop, stopped) = oneshot::channel();
         let run = tokio::spawn(async move {
             let shutdown = async { _ = stopped.await };
-            bound.run(shutdown, || {}).await.unwrap();
+            bound.run(shutdown, || {}).await;
         });
         Self { admin, public, socket, folder, stop: Some(stop), run }
     }

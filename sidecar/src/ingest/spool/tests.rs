@@ -54,7 +54,8 @@ impl Sidecar {
         let spool = SpoolSource::open(settings, &unix, publisher.clone(), counters.clone()).unwrap();
         let (gate, (stop, stopping)) = (Arc::new(Gate::default()), watch::channel(false));
         spool.prepare(&gate);
-        let source = UnixSource::bind(unix, 8, crate::ingest::unix::Replace::DeadOnly).unwrap();
+        let source =
+            UnixSource::bind(unix, 8, crate::ingest::unix::Replace::DeadOnly).and_then(UnixSource::appear).unwrap();
         let tasks = vec![
             tokio::spawn(source.run(
                 publisher,

@@ -2,12 +2,12 @@
 //! a link, and only removed by who made it.
 
 use std::{
-    fs::{self, File, Permissions},
+    fs::{self, Permissions},
     io,
     os::{
         fd::OwnedFd,
         unix::{
-            fs::{FileTypeExt, MetadataExt, PermissionsExt},
+            fs::{MetadataExt, PermissionsExt},
             net::UnixListener as StdListener,
         },
     },
@@ -15,9 +15,9 @@ use std::{
 };
 
 use interprocess::os::unix::uds_local_socket::tokio::Listener;
-use rustix::fs::{FlockOperation, flock};
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use super::place::{Replace, folder_of, is_free, is_safe, turn};
 use crate::config::UnixSocketConfig;
 
 /// Connections that may wait to be accepted.
@@ -37,6 +37,16 @@ pub enum BindError {
         "unixSocket.path: anyone may remove files from {0}; take that right away (chmod o-w) or give it the sticky bit"
     )]
     OpenFolder(PathBuf),
+    /// Its owner could do the same.
+    #[error(
+        "unixSocket.path: anyone may make files in {folder}, and user {owner}, whose it is, may rename those of others; give it to root          (chown root), or choose a path in a folder of this user"
+    )]
+    ForeignFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// The number of its owner.
+        owner: u32,
+    },
     /// `unixSocket.group` names no group.
     #[error("unixSocket.group: there is no group `{0}`")]
     NoGroup(String),
@@ -59,22 +69,25 @@ pub enum BindError {
     },
 }
 
-/// What may be done about a socket that somebody listens on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Replace {
-    /// It is respected.
-    DeadOnly,
-    /// It is the sidecar's that this one takes over from: new publishers come here from the first moment on.
-    Predecessor,
-}
-
 /// A listening socket and the file it has.
 #[derive(Debug)]
 pub(super) struct Door {
     pub(super) listener: Listener,
+    /// Where publishers look for it.
     path: PathBuf,
-    /// Device and inode of the file, when it was made here.
-    made: Option<(u64, u64)>,
+    /// The file, when it was made here.
+    made: Option<Made>,
+}
+
+/// A socket file of ours.
+#[derive(Debug)]
+struct Made {
+    /// Where it is now: under another name until it is to appear.
+    at: PathBuf,
+    /// Device and inode.
+    number: (u64, u64),
+    /// Whose place it may take.
+    replace: Replace,
 }
 
 impl Door {
@@ -85,31 +98,30 @@ impl Door {
             Some(group) => Some(group_id(group).ok_or_else(|| BindError::NoGroup(group.clone()))?),
             None => None,
         };
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder_of(&path);
         fs::create_dir_all(folder).map_err(failed)?;
         let about = fs::metadata(folder).map_err(failed)?;
-        if about.mode() & 0o002 != 0 && about.mode() & 0o1000 == 0 {
-            return Err(BindError::OpenFolder(folder.into()));
-        }
-        // Two that start at the same moment look one after the other.
-        let _turn = turn(folder).map_err(failed)?;
-        match fs::symlink_metadata(&path) {
-            Err(_) => {}
-            Ok(found) if !found.file_type().is_socket() => return Err(BindError::NotASocket(path)),
-            Ok(_) if replace == Replace::DeadOnly && is_alive(&path) => return Err(BindError::InUse(path)),
-            Ok(_) => {}
-        }
+        is_safe(folder, &about)?;
+        is_free(&path, replace)?;
         // Made under another name and renamed: at its own name there is never nothing, nor a socket with other rights.
-        let draft = folder.join(format!(".r{}", std::process::id()));
-        let made = Self::make(&draft, settings.mode, gid).and_then(|made| {
-            fs::rename(&draft, &path)?;
-            Ok(made)
-        });
-        let (listener, made) = made.map_err(|error| {
-            let _ = fs::remove_file(&draft);
+        let at = folder.join(format!(".r{}", std::process::id()));
+        let (listener, number) = Self::make(&at, settings.mode, gid).map_err(|error| {
+            let _ = fs::remove_file(&at);
             why(error, settings)
         })?;
-        Ok(Self { listener, path, made: Some(made) })
+        Ok(Self { listener, path, made: Some(Made { at, number, replace }) })
+    }
+
+    /// Puts the socket where publishers look for it.
+    pub(super) fn appear(&mut self) -> Result<(), BindError> {
+        let Some(made) = &mut self.made else { return Ok(()) };
+        let failed = |error| BindError::Io { path: self.path.clone(), error };
+        // Two that start at the same moment look one after the other.
+        let _turn = turn(folder_of(&self.path)).map_err(failed)?;
+        is_free(&self.path, made.replace)?;
+        fs::rename(&made.at, &self.path).map_err(failed)?;
+        made.at.clone_from(&self.path);
+        Ok(())
     }
 
     fn make(draft: &Path, mode: u32, gid: Option<u32>) -> io::Result<(Listener, (u64, u64))> {
@@ -150,11 +162,11 @@ impl Door {
 impl Drop for Door {
     /// Removes the file, unless it is a successor's by now.
     fn drop(&mut self) {
-        let Some(made) = self.made else { return };
-        let Some(Ok(_turn)) = self.path.parent().map(turn) else { return };
-        let is_ours = fs::symlink_metadata(&self.path).is_ok_and(|about| (about.dev(), about.ino()) == made);
+        let Some(made) = &self.made else { return };
+        let Ok(_turn) = turn(folder_of(&made.at)) else { return };
+        let is_ours = fs::symlink_metadata(&made.at).is_ok_and(|about| (about.dev(), about.ino()) == made.number);
         if is_ours {
-            let _ = fs::remove_file(&self.path);
+            let _ = fs::remove_file(&made.at);
         }
     }
 }
@@ -165,26 +177,6 @@ fn why(error: io::Error, settings: &UnixSocketConfig) -> BindError {
         Some(group) if error.raw_os_error() == Some(libc::EPERM) => BindError::NotInGroup(group.clone()),
         _ => BindError::Io { path: settings.path.clone(), error },
     }
-}
-
-/// The right to change what is in the folder, among sidecars.
-fn turn(folder: &Path) -> io::Result<File> {
-    let folder = File::open(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })?;
-    match flock(&folder, FlockOperation::LockExclusive) {
-        // Some file systems have no locks on folders: then there is one sidecar to a folder.
-        Ok(()) | Err(_) => Ok(folder),
-    }
-}
-
-/// Whether somebody listens there. One whose backlog is full is alive, too, and so is one that does not let us in.
-fn is_alive(path: &Path) -> bool {
-    let Ok(address) = SockAddr::unix(path) else { return false };
-    let connected = Socket::new(Domain::UNIX, Type::STREAM, None).and_then(|socket| {
-        // A full backlog must not hold us up.
-        socket.set_nonblocking(true)?;
-        socket.connect(&address)
-    });
-    !matches!(connected, Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound))
 }
 
 /// The number of a group, by name or number.
@@ -211,6 +203,17 @@ mod tests {
         UnixSocketConfig { path: folder.path().join("r.sock"), mode: 0o600, ..UnixSocketConfig::default() }
     }
 
+    /// The predecessor is this very process here.
+    fn us() -> Replace {
+        Replace::Predecessor(rustix::process::getpid())
+    }
+
+    fn open(settings: &UnixSocketConfig, replace: Replace) -> Result<Door, BindError> {
+        let mut door = Door::open(settings, replace)?;
+        door.appear()?;
+        Ok(door)
+    }
+
     #[test]
     fn a_group_that_the_user_is_not_in_is_named() {
         let settings = UnixSocketConfig { group: Some("www-data".into()), ..UnixSocketConfig::default() };
@@ -223,7 +226,7 @@ mod tests {
     async fn the_file_has_its_mode_whatever_the_umask_and_goes_with_its_maker() {
         let folder = TempDir::new("door");
         let settings = settings(&folder);
-        let door = Door::open(&settings, Replace::DeadOnly).unwrap();
+        let door = open(&settings, Replace::DeadOnly).unwrap();
         assert_eq!(fs::metadata(&settings.path).unwrap().mode() & 0o7777, 0o600);
         assert!(matches!(Door::open(&settings, Replace::DeadOnly), Err(BindError::InUse(_))));
         drop(door);
@@ -245,11 +248,32 @@ mod tests {
     async fn a_successor_takes_the_name_and_the_predecessor_leaves_it_alone() {
         let folder = TempDir::new("door");
         let settings = settings(&folder);
-        let old = Door::open(&settings, Replace::DeadOnly).unwrap();
-        let new = Door::open(&settings, Replace::Predecessor).unwrap();
+        let old = open(&settings, Replace::DeadOnly).unwrap();
+        // One that fails before it is to appear.
+        drop(Door::open(&settings, us()).unwrap());
+        let (_client, accepted) = (UnixStream::connect(&settings.path).unwrap(), old.listener.accept());
+        accepted.await.unwrap();
+        let new = open(&settings, us()).unwrap();
         drop(old);
         let _client = UnixStream::connect(&settings.path).unwrap();
         new.listener.accept().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_living_socket_that_is_not_the_predecessors_is_respected() {
+        let folder = TempDir::new("door");
+        let settings = settings(&folder);
+        let theirs = open(&settings, Replace::DeadOnly).unwrap();
+        let init = Replace::Predecessor(rustix::process::Pid::INIT);
+        assert!(matches!(Door::open(&settings, init), Err(BindError::InUse(_))));
+        // One that came between the first look and the last.
+        fs::remove_file(&settings.path).unwrap();
+        let mut late = Door::open(&settings, init).unwrap();
+        let _other = std::os::unix::net::UnixListener::bind(&settings.path).unwrap();
+        assert!(matches!(late.appear(), Err(BindError::InUse(_))));
+        drop((theirs, late));
+        let _client = UnixStream::connect(&settings.path).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no other file is left");
     }
 
     #[tokio::test]

@@ -30,7 +30,7 @@ impl Running {
         hub.subscribe(&channel("orders"), subscriber.clone());
         let publisher = Arc::new(Publisher::new(hub, Limits::default(), counters.clone(), DevLog::new(false)));
         let (stop, stopping) = watch::channel(false);
-        let source = UnixSource::bind(settings(&folder), 8, Replace::DeadOnly).unwrap();
+        let source = UnixSource::bind(settings(&folder), 8, Replace::DeadOnly).and_then(UnixSource::appear).unwrap();
         let task = tokio::spawn(source.run(
             publisher,
             Arc::new(Refusals::new(counters.clone())),
@@ -157,7 +157,7 @@ async fn a_file_left_behind_is_replaced_and_a_live_socket_is_not() {
     let folder = TempDir::new("unix");
     let settings = UnixSocketConfig { mode: 0o600, ..settings(&folder) };
     drop(std::os::unix::net::UnixListener::bind(&settings.path).unwrap());
-    let live = UnixSource::bind(settings.clone(), 8, Replace::DeadOnly).unwrap();
+    let live = UnixSource::bind(settings.clone(), 8, Replace::DeadOnly).and_then(UnixSource::appear).unwrap();
     assert_eq!(fs::metadata(&settings.path).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(matches!(UnixSource::bind(settings.clone(), 8, Replace::DeadOnly), Err(BindError::InUse(_))));
     drop(live);
