@@ -8,7 +8,9 @@ use Illuminate\Broadcasting\BroadcastException;
 use Illuminate\Broadcasting\Broadcasters\Broadcaster;
 use Illuminate\Broadcasting\Broadcasters\UsePusherChannelConventions;
 use Illuminate\Support\Str;
+use Rustecho\InvalidEvent;
 use Rustecho\Laravel\Contracts\Publisher;
+use Rustecho\Laravel\Delivery\EndlessCollection;
 use Rustecho\Laravel\Doctor\ProbeChannel;
 use Rustecho\Laravel\Doctor\WebPhp;
 use Rustecho\Laravel\Publishers\Observer;
@@ -115,6 +117,9 @@ final class RustechoBroadcaster extends Broadcaster
         try {
             $names = ChannelNames::of($channels);
             $event = EventName::of($event);
+            if (EndlessCollection::isIn($payload)) {
+                throw new InvalidEvent('its data has a collection that contains itself (recursion); correct broadcastWith()');
+            }
             // An event without data is an empty object to the browser, as every other event is an object.
             $json = $this->encode($payload === [] ? (object) [] : $payload);
             $receipt = $this->publisher->publish($names, $event, $json, $socket);

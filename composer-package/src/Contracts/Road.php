@@ -13,6 +13,7 @@ interface Road extends Publisher
      * @param 'receipt'|'deferred'|'none'|null $ack in place of the setting
      * @param bool $more another event follows: unless a receipt is awaited, this one may wait for it, to travel in one write
      * @param string|null $trace a W3C traceparent
+     * @param int|null $timeoutMs how long it may take, in place of the setting
      */
     public function publish(
         array $channels,
@@ -23,6 +24,7 @@ interface Road extends Publisher
         ?string $ack = null,
         bool $more = false,
         ?string $trace = null,
+        ?int $timeoutMs = null,
     ): Receipt;
 
     /**

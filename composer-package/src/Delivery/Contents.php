@@ -34,7 +34,7 @@ final class Contents
     public static function of(mixed $value): self
     {
         $self = new self(false);
-        $self->look($value, self::DEPTH);
+        $self->begin($value);
 
         return $self;
     }
@@ -43,9 +43,15 @@ final class Contents
     public static function serialized(object $object, string $property): self
     {
         $self = new self(true);
-        $self->look($self->properties($object)[$property] ?? null, self::DEPTH);
+        $self->begin($self->properties($object)[$property] ?? null);
 
         return $self;
+    }
+
+    private function begin(mixed $value): void
+    {
+        $this->recursion = EndlessCollection::isIn([$value]);
+        $this->look($value, self::DEPTH);
     }
 
     private function look(mixed $value, int $depth): void

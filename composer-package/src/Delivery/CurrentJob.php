@@ -4,46 +4,44 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Delivery;
 
-use Illuminate\Broadcasting\BroadcastEvent;
 use Illuminate\Contracts\Queue\Job;
+use Illuminate\Notifications\Events\BroadcastNotificationCreated;
 use Illuminate\Queue\Jobs\SyncJob;
-use Rustecho\Laravel\Tracing\TraceParent;
+use Rustecho\Laravel\EventBeingBroadcast;
 
 /**
  * The queued broadcast that this worker is at, and the ids of what it publishes.
  *
  * They derive from the job, so that one that is tried three times publishes the same events three times, and the sidecar emits
- * each once. Only jobs that are broadcasts and nothing else are meant: another job that is tried again may have more to say.
+ * each once. Only jobs that are broadcasts and nothing else are meant, and those that send a notification: each of their tries
+ * makes a broadcast anew. Another job that is tried again may have more to say.
  */
 final class CurrentJob
 {
     /** Where a job's payload keeps the traceparent of whoever queued it. */
     public const TRACE = 'rustecho_traceparent';
+    /** Where that of a notification's broadcast keeps what the ids derive from. */
+    public const ORIGIN = 'rustecho_origin';
 
-    /** @var list<Job> a job on the sync connection runs inside another one */
+    /** @var list<RunningJob> a job on the sync connection runs inside another one */
     private array $jobs = [];
-    private ?string $broadcast = null;
-    private ?string $trace = null;
-    private bool $known = true;
-    /** @var array<string, int> */
-    private array $counts = [];
 
     public function begin(Job $job): void
     {
-        $this->jobs[] = $job;
-        $this->forget();
+        $this->jobs[] = new RunningJob($job);
     }
 
     public function end(): void
     {
         array_pop($this->jobs);
-        $this->forget();
     }
 
     /** Whether it is a broadcast, and in a queue that tries again what fails: the connection sync has none. */
     public function canBeTriedAgain(): bool
     {
-        return $this->number() !== null && ! $this->jobs[count($this->jobs) - 1] instanceof SyncJob;
+        $running = $this->running();
+
+        return $running?->ofBroadcast() !== null && ! $running->job instanceof SyncJob;
     }
 
     /**
@@ -53,47 +51,42 @@ final class CurrentJob
      */
     public function eventId(array $channels, string $event): ?string
     {
-        $number = $this->number();
-        if ($number === null) {
+        $running = $this->running();
+        $number = $running?->ofBroadcast() ?? $this->ofNotificationAtOnce();
+        if ($running === null || $number === null) {
             return null;
         }
         $what = json_encode([$number, $event, $channels], JSON_INVALID_UTF8_SUBSTITUTE | JSON_PARTIAL_OUTPUT_ON_ERROR);
-        $count = $this->counts[$what] = ($this->counts[$what] ?? 0) + 1;
 
-        return substr(hash('sha256', "rustecho event $count of $what"), 0, 32);
+        return substr(hash('sha256', "rustecho event {$running->count($what)} of $what"), 0, 32);
+    }
+
+    /** What the ids of a broadcast derive from that becomes a job of its own now; null: from that job. */
+    public function origin(BroadcastNotificationCreated $event): ?string
+    {
+        $running = $this->running();
+        $number = $running?->ofNotification($event->notification);
+
+        return $number === null ? null : "$number {$running->count($number)}";
     }
 
     /** The traceparent of the request that queued the job. */
     public function trace(): ?string
     {
-        $this->look();
-
-        return $this->trace;
+        return $this->running()?->trace();
     }
 
-    /** The job's own number, which stays when it is tried again; null: no broadcast. */
-    private function number(): ?string
+    private function ofNotificationAtOnce(): ?string
     {
-        $this->look();
+        $running = $this->running();
+        // To look for the event costs something.
+        $event = $running?->sendsNotifications() ? EventBeingBroadcast::find() : null;
 
-        return $this->broadcast;
+        return $event instanceof BroadcastNotificationCreated ? $running?->ofNotification($event->notification) : null;
     }
 
-    private function look(): void
+    private function running(): ?RunningJob
     {
-        if (! $this->known) {
-            $this->known = true;
-            $job = $this->jobs[count($this->jobs) - 1];
-            $payload = $job->payload();
-            $command = (string) ($payload['data']['commandName'] ?? '');
-            $number = (string) ($payload['uuid'] ?? $job->getJobId());
-            $this->broadcast = is_a($command, BroadcastEvent::class, true) && $number !== '' ? $number : null;
-            $this->trace = TraceParent::checked($payload[self::TRACE] ?? null);
-        }
-    }
-
-    private function forget(): void
-    {
-        [$this->broadcast, $this->trace, $this->known, $this->counts] = [null, null, $this->jobs === [], []];
+        return $this->jobs === [] ? null : $this->jobs[count($this->jobs) - 1];
     }
 }

@@ -40,16 +40,27 @@ final class Delivery
     ) {
     }
 
-    /** @throws Exception where there is no fallback, or the event is no good */
-    public function publish(Event $event, Road $road, Settings $settings, ?Fallback $fallback, bool $more = false): Receipt
-    {
+    /**
+     * @param int|null $timeMs how long it may take, in place of the setting
+     *
+     * @throws Exception where there is no fallback, or the event is no good
+     */
+    public function publish(
+        Event $event,
+        Road $road,
+        Settings $settings,
+        ?Fallback $fallback,
+        bool $more = false,
+        ?int $timeMs = null,
+    ): Receipt {
         $id = $this->job->eventId($event->channels, $event->name);
         [$ack, $more] = $this->manner($settings->ackOrDefault(), $more);
         // Otherwise the road draws one, for less.
         $id ??= $fallback === null ? null : bin2hex(random_bytes(16));
         $trace = TraceParent::current() ?? $this->job->trace();
         try {
-            $receipt = $road->publish($event->channels, $event->name, $event->json, $event->socketId, $id, $ack, $more, $trace);
+            $what = [$event->channels, $event->name, $event->json, $event->socketId];
+            $receipt = $road->publish(...$what, id: $id, ack: $ack, more: $more, trace: $trace, timeoutMs: $timeMs);
         } catch (ConnectionFailed | Timeout | Refused $error) {
             if ($fallback === null || ($error instanceof Refused && $error->getCode() !== Frame::TRY_LATER)) {
                 throw $error;

@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Rustecho\Laravel\Delivery;
 
+use Illuminate\Database\Eloquent\BroadcastableModelEventOccurred;
+use Illuminate\Notifications\Events\BroadcastNotificationCreated;
 use Rustecho\Laravel\EventBeingBroadcast;
 
 /** One event as it is published. */
@@ -26,11 +28,18 @@ final class Event
     /** To be called while it is being broadcast: later nobody knows what it was made of. */
     public function withId(string $id): self
     {
-        // Mostly the name is the class: then there is nothing to look for.
-        $object = str_contains($this->name, '\\') ? null : EventBeingBroadcast::find();
-        $class = $object === null ? null : EventBeingBroadcast::classOf($object);
+        $object = $this->isNamedByItsClass() ? null : EventBeingBroadcast::find();
+        $class = $object === null ? $this->name : EventBeingBroadcast::classOf($object);
+        $class = $class === $this->name ? null : $class;
 
         return new self($this->channels, $this->name, $this->json, $this->socketId, $id, $class);
+    }
+
+    /** As most are: then there is nothing to look for. The class is loaded, as there is an object of it. */
+    private function isNamedByItsClass(): bool
+    {
+        return str_contains($this->name, '\\') && class_exists($this->name, false)
+            && ! in_array($this->name, [BroadcastNotificationCreated::class, BroadcastableModelEventOccurred::class], true);
     }
 
     /** For messages: its class, its name and its first channels. */

@@ -5,8 +5,10 @@ declare(strict_types=1);
 namespace Rustecho\Laravel\Delivery;
 
 use Closure;
+use Illuminate\Broadcasting\BroadcastEvent;
 use Illuminate\Container\Container;
 use Illuminate\Contracts\Foundation\Application;
+use Illuminate\Notifications\Events\BroadcastNotificationCreated;
 use Illuminate\Queue\Events\JobExceptionOccurred;
 use Illuminate\Queue\Events\JobProcessed;
 use Illuminate\Queue\Events\JobProcessing;
@@ -42,11 +44,22 @@ final class Listeners
             return;
         }
         self::$hook ??= static function ($connection, $queue, array $payload): array {
-            QueuedBroadcast::check($payload['data']['command'] ?? null);
+            $command = $payload['data']['command'] ?? null;
+            QueuedBroadcast::check($command);
 
-            return array_filter([CurrentJob::TRACE => TraceParent::current()]);
+            return array_filter([CurrentJob::TRACE => TraceParent::current(), CurrentJob::ORIGIN => self::origin($command)]);
         };
         Queue::createPayloadUsing(self::$hook);
+    }
+
+    /** Each try of a notification's job makes a new job of its broadcast, which is to have the same ids. */
+    private static function origin(mixed $command): ?string
+    {
+        $event = $command instanceof BroadcastEvent ? $command->event : null;
+
+        return $event instanceof BroadcastNotificationCreated
+            ? Container::getInstance()->make(Delivery::class)->job->origin($event)
+            : null;
     }
 
     /** @return array<mixed> those that the framework has; it does not tell by itself */

@@ -41,6 +41,7 @@ final class ExtensionPublisher implements Road
         ?string $ack = null,
         bool $more = false,
         ?string $trace = null,
+        ?int $timeoutMs = null,
     ): Receipt {
         $options = $this->options;
         if ($id !== null) {
@@ -54,6 +55,9 @@ final class ExtensionPublisher implements Road
         }
         if ($trace !== null) {
             $options['trace'] = $trace;
+        }
+        if ($timeoutMs !== null) {
+            $options['timeout_ms'] = $timeoutMs;
         }
         $receipt = \rustecho_publish($channels, $event, $json, $socketId, $options);
         if ($receipt['spooled']) {

@@ -14,6 +14,7 @@ use Rustecho\Laravel\Delivery\Delivery;
 use Rustecho\Laravel\Delivery\Event;
 use Rustecho\Laravel\Receipt;
 use Rustecho\Laravel\Settings;
+use Rustecho\Laravel\Wire\Deadline;
 use Rustecho\Timeout;
 
 /**
@@ -44,15 +45,16 @@ final class LazyPublisher implements Publisher
             return $fake->publish($channels, $event, $json, $socketId);
         }
         $road = $this->chosen();
+        $deadline = count($channels) > self::MAX_CHANNELS ? Deadline::after((int) $this->chosen?->timeoutOrDefault()) : null;
         [$taken, $isOut] = [0, true];
         try {
             for (; count($channels) - $taken > self::MAX_CHANNELS; $taken += self::MAX_CHANNELS) {
                 $part = array_slice($channels, $taken, self::MAX_CHANNELS);
-                $receipt = $this->pass($road, $part, $event, $json, $socketId, true);
+                $receipt = $this->pass($road, $part, $event, $json, $socketId, true, $taken === 0 ? null : $deadline);
                 $isOut = $isOut && ($receipt->accepted || $receipt->spooled || $receipt->diverted);
             }
 
-            return $this->pass($road, array_slice($channels, $taken), $event, $json, $socketId, false);
+            return $this->pass($road, array_slice($channels, $taken), $event, $json, $socketId, false, $deadline);
         } catch (Exception $error) {
             throw $taken === 0 ? $error : self::inPart($error, $isOut, $taken, $channels[$taken]);
         }
@@ -83,7 +85,10 @@ final class LazyPublisher implements Publisher
         return $this->publisher;
     }
 
-    /** @param list<string> $channels */
+    /**
+     * @param list<string> $channels
+     * @param Deadline|null $deadline what is left of it is all that the part may take: the event is one call, whatever its parts
+     */
     private function pass(
         Publisher $road,
         array $channels,
@@ -91,12 +96,16 @@ final class LazyPublisher implements Publisher
         string $json,
         ?string $socketId,
         bool $more,
+        ?Deadline $deadline,
     ): Receipt {
         if (! $road instanceof Road || $this->chosen === null) {
             return $road->publish($channels, $event, $json, $socketId);
         }
         $one = new Event($channels, $event, $json, $socketId);
 
-        return $this->delivery->publish($one, $road, $this->chosen, $this->fallback, $more);
+        // Without any time at all a part could not even be spooled.
+        $left = $deadline === null ? null : max(1, intdiv($deadline->left(), 1_000));
+
+        return $this->delivery->publish($one, $road, $this->chosen, $this->fallback, $more, $left);
     }
 }

@@ -67,8 +67,9 @@ final class StreamPublisher implements Road
         ?string $ack = null,
         bool $more = false,
         ?string $trace = null,
+        ?int $timeoutMs = null,
     ): Receipt {
-        $deadline = $this->deadline();
+        $deadline = $this->deadline($timeoutMs);
         $ack ??= $this->settings->ackOrDefault();
         $id = $id === null ? $this->ids->next() : (string) hex2bin($id);
         $time = (int) (microtime(true) * 1_000_000);
@@ -125,9 +126,9 @@ final class StreamPublisher implements Road
         });
     }
 
-    private function deadline(): Deadline
+    private function deadline(?int $timeoutMs = null): Deadline
     {
-        return Deadline::after($this->settings->timeoutOrDefault());
+        return Deadline::after($timeoutMs ?? $this->settings->timeoutOrDefault());
     }
 
     /**
