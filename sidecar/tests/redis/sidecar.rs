@@ -51,7 +51,7 @@ impl Sidecar {
         let socket = Arc::new(Recorder::new());
         hub.subscribe(&channel("orders"), socket.clone());
         let presence = Arc::new(Presence::default());
-        let store = store::open(&config, &presence, &counters).unwrap();
+        let store = store::find(&config).unwrap().begin(&config, &presence, &counters);
         let dev = DevLog::new(false);
         let publisher = Arc::new(Publisher::new(hub, Limits::default(), counters.clone(), dev));
         let (up, ready) = watch::channel(false);
