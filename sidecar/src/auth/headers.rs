@@ -80,17 +80,17 @@ pub(super) fn allowed(from_client: FromClient, allow: &AuthHeaders) -> (FromClie
 /// # Errors
 /// A header name or value that HTTP does not allow: such a request is not sent.
 pub(super) fn build(
-    from_client: FromClient,
+    from_client: &[(String, String)],
     handshake: &Handshake,
     forward: Option<&[IpNet]>,
 ) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     let mut weak_cookie = None;
     for (name, text) in from_client {
-        let parsed = HeaderName::try_from(&name)
-            .map_err(|_| format!("auth.headers has an impossible name `{}`", start_of(&name)))?;
+        let parsed = HeaderName::try_from(name)
+            .map_err(|_| format!("auth.headers has an impossible name `{}`", start_of(name)))?;
         let value = HeaderValue::from_bytes(text.as_bytes())
-            .map_err(|_| format!("auth.headers has an impossible value for `{}`", start_of(&name)))?;
+            .map_err(|_| format!("auth.headers has an impossible value for `{}`", start_of(name)))?;
         if name == "cookie" {
             weak_cookie = Some(value); // loses against the visitor's own, as in the old server; `Cookie` wins
         } else if is_reserved(&parsed) {
@@ -144,7 +144,7 @@ mod tests {
         }
         let handshake =
             Handshake { headers: (&headers).into(), peer: Some([10, 0, 0, 9].into()), generation: Generation::V3 };
-        build(from_client(auth).unwrap(), &handshake, None)
+        build(&from_client(auth).unwrap(), &handshake, None)
     }
 
     #[test]
@@ -200,7 +200,7 @@ mod tests {
             headers.insert("x-forwarded-for", "1.2.3.4".parse().unwrap());
             let peer = Some(peer.parse().unwrap());
             let handshake = Handshake { headers: (&headers).into(), peer, generation: Generation::V4 };
-            let built = build(Vec::new(), &handshake, Some(&proxies)).unwrap();
+            let built = build(&[], &handshake, Some(&proxies)).unwrap();
             built["x-forwarded-for"].to_str().unwrap().to_owned()
         };
         assert_eq!(told("10.0.0.9"), "1.2.3.4, 10.0.0.9");
