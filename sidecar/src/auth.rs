@@ -43,7 +43,7 @@ mod turns;
 use flights::Flights;
 pub use flights::Wanted;
 use question::Question;
-use turns::{Said, Turn, Turns};
+use turns::{Asking, Said, Turn, Turns};
 
 /// One question to Laravel.
 #[derive(Debug, Clone)]
@@ -140,6 +140,7 @@ impl Laravel {
         // The answer may take a minute, and the question has what is sent of it.
         drop(auth);
         let question = self.asker.question(channel, handshake, from_client);
+        let who = Asking { socket: who, household: question.household() };
         let key = match question.key() {
             Ok(key) => key,
             Err(reason) => return Verdict::Failed(reason),
@@ -161,7 +162,7 @@ impl Laravel {
 
 impl Asker {
     /// Asks when it is this question's turn, unless nobody waits for the answer then.
-    async fn in_turn(&self, question: Question, who: &SocketId, is_abandoned: impl Fn() -> bool) -> Verdict {
+    async fn in_turn(&self, question: Question, who: &Asking, is_abandoned: impl Fn() -> bool) -> Verdict {
         let config = self.settings.now();
         let _turn = match self.turn(&config.limits, who, &question.channel).await {
             Ok(turn) => turn,
@@ -199,7 +200,7 @@ impl Asker {
     }
 
     /// Waits for a turn, unless too many do.
-    async fn turn(&self, limits: &Limits, who: &SocketId, channel: &ChannelName) -> Result<Turn, Verdict> {
+    async fn turn(&self, limits: &Limits, who: &Asking, channel: &ChannelName) -> Result<Turn, Verdict> {
         let mut waiting = match self.turns.ask(who, limits.auth_queued) {
             Said::Now(turn) => return Ok(turn),
             Said::Wait(waiting) => waiting,

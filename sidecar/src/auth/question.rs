@@ -2,7 +2,7 @@
 //!
 //! A cookie may have 64 KiB, a socket a thousand questions, and twenty thousand may wait. They share what their sockets came with.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
@@ -13,7 +13,7 @@ use super::{
     flights::Key,
     headers::{self, FromClient},
 };
-use crate::{channel::ChannelName, config::Config, edge::Handshake};
+use crate::{admission::household, channel::ChannelName, config::Config, edge::Handshake};
 
 /// One `POST`, to be made more than once and the same each time.
 pub(super) struct Question {
@@ -47,6 +47,11 @@ impl Question {
         *request.uri_mut() = self.uri()?;
         *request.headers_mut() = self.headers()?;
         Ok(request)
+    }
+
+    /// Whose it is, among all that wait for their turn.
+    pub(super) fn household(&self) -> Option<IpAddr> {
+        household(&self.config.visitors.proxies, &self.handshake)
     }
 
     fn uri(&self) -> Result<Uri, String> {
