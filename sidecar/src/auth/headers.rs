@@ -14,9 +14,10 @@ pub(super) type FromClient = Vec<(String, String)>;
 pub(super) struct NoHeaders;
 
 /// Headers that only the sidecar may set: where the request goes, how it is framed, and who is said to have sent it. A client
-/// that could choose them would choose Laravel's idea of its host, its address or the request's method.
+/// that could choose them would choose Laravel's idea of its host, its address, its user or the request's method; or, as `Proxy` is
+/// `HTTP_PROXY` in PHP, whom Laravel's own requests go to.
 fn is_reserved(name: &HeaderName) -> bool {
-    const RESERVED: [&str; 22] = [
+    const RESERVED: [&str; 28] = [
         "host",
         "connection",
         "content-length",
@@ -24,24 +25,30 @@ fn is_reserved(name: &HeaderName) -> bool {
         "expect",
         "forwarded",
         "keep-alive",
+        "proxy",
         "proxy-authorization",
         "proxy-connection",
+        "remote-user",
         "te",
         "trailer",
         "transfer-encoding",
         "upgrade",
         "via",
-        "x-real-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-forwarded",
         "x-http-method",
         "x-http-method-override",
         "x-method-override",
         "x-original-url",
+        "x-real-ip",
+        "x-remote-user",
         "x-rewrite-url",
         "client-ip",
         "true-client-ip",
     ];
-    // PHP has one name for both: `X_Forwarded_For` is `HTTP_X_FORWARDED_FOR` as well, where the server lets it through.
-    let name = name.as_str().replace('_', "-");
+    // PHP has one name for all of them: `X_Forwarded.For` is `HTTP_X_FORWARDED_FOR` as well, where the server lets it through.
+    let name = name.as_str().replace(|one: char| !one.is_ascii_alphanumeric(), "-");
     RESERVED.contains(&name.as_str()) || name.starts_with("x-forwarded-") || name.starts_with("cf-")
 }
 
@@ -163,6 +170,29 @@ mod tests {
         assert_eq!(headers["authorization"], "Bearer t");
         assert_eq!(headers["x-requested-with"], "XMLHttpRequest");
         assert_eq!(headers.len(), 3, "{headers:?}");
+    }
+
+    #[test]
+    fn no_header_that_names_an_address_a_user_or_a_proxy_passes_a_star() {
+        for name in [
+            "Proxy",
+            "X-Client-IP",
+            "X-Cluster-Client-IP",
+            "True-Client-IP",
+            "CF-Connecting-IP",
+            "X-Forwarded",
+            "X-Forwarded-Anything",
+            "X_FORWARDED_USER",
+            "Remote-User",
+            "Remote_User",
+            "X.Real.IP",
+            "X-Remote-User",
+        ] {
+            let (kept, _) = allowed(vec![(name.into(), "evil".into())], &AuthHeaders::Any);
+            let handshake = Handshake { headers: (&HeaderMap::new()).into(), peer: None, generation: Generation::V4 };
+            assert_eq!(build(&kept, &handshake, None).unwrap().len(), 2, "{name}");
+        }
+        assert_eq!(built(&json!({"headers": {"X-Forward": "1", "X-User": "1"}}), None).unwrap().len(), 4);
     }
 
     #[test]
