@@ -340,6 +340,14 @@ pub fn fuzz(input: &[u8]) {
     }
 }
 
+/// What a page says when it asks: a `Referer`, and in the lines below it `auth`. For the fuzzer.
+#[cfg(feature = "fuzzing")]
+pub fn fuzz_asked(input: &[u8]) {
+    let (referer, auth) = input.split_at(input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len()));
+    host::fuzz(referer);
+    headers::fuzz(auth);
+}
+
 /// A client for the configured hosts.
 fn client(config: &Config) -> HttpClient {
     let tls = crate::tls::client_config(config.auth_verify_tls);

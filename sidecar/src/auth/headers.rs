@@ -138,6 +138,37 @@ fn forwarded_for(handshake: &Handshake, proxies: &[IpNet]) -> Option<HeaderValue
     HeaderValue::from_str(&chain).ok()
 }
 
+/// No `auth.headers` become a header that only the sidecar may set, as PHP would read it, nor one that the list does not name. For
+/// the fuzzer.
+#[cfg(feature = "fuzzing")]
+pub(super) fn fuzz(auth: &[u8]) {
+    const OURS: [&str; 2] = ["CONTENT_TYPE", "X_REQUESTED_WITH"];
+    const NEVER: [&str; 8] = [
+        "HOST",
+        "PROXY",
+        "FORWARDED",
+        "REMOTE_USER",
+        "X_REAL_IP",
+        "X_HTTP_METHOD_OVERRIDE",
+        "CONTENT_LENGTH",
+        "CLIENT_IP",
+    ];
+    let Ok(auth) = serde_json::from_slice::<Value>(auth) else { return };
+    let handshake =
+        Handshake { headers: (&HeaderMap::new()).into(), peer: None, generation: crate::edge::Generation::V4 };
+    for list in [AuthHeaders::Any, AuthHeaders::default()] {
+        let Ok(from_client) = from_client(&auth) else { return };
+        let Ok(headers) = build(&allowed(from_client, &list).0, &handshake, None) else { continue };
+        assert_eq!(headers[header::CONTENT_TYPE], "application/x-www-form-urlencoded");
+        for name in headers.keys() {
+            let in_php = name.as_str().to_ascii_uppercase().replace(['-', '.'], "_");
+            let is_ours = OURS.contains(&in_php.as_str()) && !name.as_str().contains(['_', '.']);
+            let may_go = list.allows(name) && !NEVER.contains(&in_php.as_str()) && !in_php.starts_with("X_FORWARDED");
+            assert!(is_ours || may_go, "{name}");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
