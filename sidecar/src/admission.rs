@@ -18,7 +18,7 @@ use crate::{
     bounds::{Bound, Refusals},
     config::{Config, Limits, OriginPolicy},
     counters::Counters,
-    edge::UNTRUSTED,
+    edge::{Handshake, UNTRUSTED},
     once::Once,
     origin::{Form, Origin},
 };
@@ -255,6 +255,15 @@ fn is_public(address: IpAddr) -> bool {
             !(v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_unspecified())
         }
     }
+}
+
+/// Who a socket belongs to, where that can be told: all that come from one address, or from the 2^64 around one of IPv6. None where
+/// the address is a proxy's, or may be.
+pub fn household(proxies: &[IpNet], handshake: &Handshake) -> Option<IpAddr> {
+    let peer = handshake.peer?;
+    let chain = handshake.headers.get("x-forwarded-for").filter(|_| proxies::is_one(proxies, peer));
+    let visitor = chain.map_or(peer, |chain| proxies::last_stranger(proxies, peer, chain.as_bytes()));
+    (is_public(visitor) && !proxies::is_one(proxies, visitor)).then(|| places::household(visitor))
 }
 
 /// Whether a request may open a connection: an edge takes it for one of a session only when it names one. Where two names could

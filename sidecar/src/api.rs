@@ -230,6 +230,16 @@ pub fn fuzz(input: &[u8]) {
     assert!(query::values(Some(&text), "auth_key").count() <= input.len() + 1);
 }
 
+/// What says who asks and for which trace, one a line: `Authorization`, `traceparent`, and the URL. For the fuzzer.
+#[cfg(feature = "fuzzing")]
+pub fn fuzz_head(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let mut lines = text.splitn(3, '\n');
+    let [authorization, traceparent, url] = std::array::from_fn(|_| lines.next().unwrap_or_default());
+    crate::otel::fuzz(traceparent);
+    key::fuzz(authorization, url);
+}
+
 impl Failure {
     /// The status it is answered with.
     fn status(&self) -> StatusCode {

@@ -14,7 +14,7 @@ use std::{
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{Method, Request, Response, Uri, header};
+use http::{Request, Response, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -37,11 +37,13 @@ use crate::{
 mod flights;
 mod headers;
 mod host;
+mod question;
 mod turns;
 
+use flights::Flights;
 pub use flights::Wanted;
-use flights::{Flights, Key};
-use turns::{Said, Turn, Turns};
+use question::Question;
+use turns::{Asking, Said, Turn, Turns};
 
 /// One question to Laravel.
 #[derive(Debug, Clone)]
@@ -132,20 +134,21 @@ impl Laravel {
         asker.turns.change(new as isize - old as isize);
     }
 
-    async fn ask(&self, mut ask: Ask) -> Verdict {
-        let Ok(from_client) = headers::from_client(&ask.auth) else { return Verdict::NoQuestion };
-        // The answer may take a minute, and the request has what is sent of it.
-        drop(std::mem::take(&mut ask.auth));
-        let host = self.asker.host(&ask.handshake);
-        let (request, key) = match self.asker.request(&host, &ask, from_client) {
-            Ok(question) => question,
+    async fn ask(&self, ask: Ask) -> Verdict {
+        let Ask { who, channel, handshake, auth, wanted } = ask;
+        let Ok(from_client) = headers::from_client(&auth) else { return Verdict::NoQuestion };
+        // The answer may take a minute, and the question has what is sent of it.
+        drop(auth);
+        let question = self.asker.question(channel, handshake, from_client);
+        let who = Asking { socket: who, household: question.household() };
+        let key = match question.key() {
+            Ok(key) => key,
             Err(reason) => return Verdict::Failed(reason),
         };
-        let (answer, shared) = self.flights.join(key.clone(), ask.wanted, || {
+        let (answer, shared) = self.flights.join(key, wanted, || {
             let (asker, flights) = (self.asker.clone(), self.flights.clone());
             Box::pin(async move {
-                let verdict =
-                    asker.in_turn(&host, request, &ask.who, &ask.channel, || flights.is_abandoned(&key)).await;
+                let verdict = asker.in_turn(question, &who, || flights.is_abandoned(&key)).await;
                 flights.land(&key);
                 verdict
             })
@@ -159,16 +162,9 @@ impl Laravel {
 
 impl Asker {
     /// Asks when it is this question's turn, unless nobody waits for the answer then.
-    async fn in_turn(
-        &self,
-        host: &str,
-        request: Request<Full<Bytes>>,
-        who: &SocketId,
-        channel: &ChannelName,
-        is_abandoned: impl Fn() -> bool,
-    ) -> Verdict {
+    async fn in_turn(&self, question: Question, who: &Asking, is_abandoned: impl Fn() -> bool) -> Verdict {
         let config = self.settings.now();
-        let _turn = match self.turn(&config.limits, who, channel).await {
+        let _turn = match self.turn(&config.limits, who, &question.channel).await {
             Ok(turn) => turn,
             Err(verdict) => return verdict,
         };
@@ -176,12 +172,17 @@ impl Asker {
             self.counters.auth_unwanted.add();
             return Verdict::Failed("nobody waits for the answer any more".into());
         }
+        let request = match question.request() {
+            Ok(request) => request,
+            Err(reason) => return Verdict::Failed(reason),
+        };
         self.counters.auth_asked.add();
-        self.dev.asking(host, &config.auth_endpoint);
-        match tokio::time::timeout(config.auth_timeout, self.answer(&config, request, channel)).await {
+        self.dev.asking(&question.host, &config.auth_endpoint);
+        match tokio::time::timeout(config.auth_timeout, self.answer(&config, request, &question.channel)).await {
             Ok(verdict) => verdict,
             Err(_) => Verdict::Failed(format!(
-                "no answer from {host} within {} ms (authTimeoutMs)",
+                "no answer from {} within {} ms (authTimeoutMs)",
+                question.host,
                 config.auth_timeout.as_millis()
             )),
         }
@@ -199,7 +200,7 @@ impl Asker {
     }
 
     /// Waits for a turn, unless too many do.
-    async fn turn(&self, limits: &Limits, who: &SocketId, channel: &ChannelName) -> Result<Turn, Verdict> {
+    async fn turn(&self, limits: &Limits, who: &Asking, channel: &ChannelName) -> Result<Turn, Verdict> {
         let mut waiting = match self.turns.ask(who, limits.auth_queued) {
             Said::Now(turn) => return Ok(turn),
             Said::Wait(waiting) => waiting,
@@ -223,19 +224,10 @@ impl Asker {
         host::choose(&self.settings.read().auth_hosts, handshake.headers.get(header::REFERER).as_ref())
     }
 
-    fn request(
-        &self,
-        host: &str,
-        ask: &Ask,
-        from_client: headers::FromClient,
-    ) -> Result<(Request<Full<Bytes>>, Key), String> {
+    /// A question by the settings that hold now.
+    fn question(&self, channel: ChannelName, handshake: Handshake, from_client: headers::FromClient) -> Question {
         let config = self.settings.now();
-        let body = format!("channel_name={}", percent_encoding::utf8_percent_encode(ask.channel.as_str(), FORM));
-        let uri: Uri = format!("{host}{}", config.auth_endpoint)
-            .parse()
-            .map_err(|error| format!("authHost `{host}` with authEndpoint makes no URL: {error}"))?;
-        let forward = config.auth_forward_client.then_some(&config.visitors.proxies[..]);
-        let (allowed, left_out) = headers::allowed(from_client, &config.visitors.auth_headers);
+        let (from_client, left_out) = headers::allowed(from_client, &config.visitors.auth_headers);
         for name in left_out {
             if self.left_out.is_first(&start_of(&name)) {
                 tracing::warn!(
@@ -244,16 +236,7 @@ impl Asker {
                 );
             }
         }
-        let mut headers = headers::build(allowed, &ask.handshake, forward)?;
-        if !config.auth_keep_alive {
-            headers.insert(header::CONNECTION, header::HeaderValue::from_static("close"));
-        }
-        let key = Key::of(&uri, &headers, &body);
-        let mut request = Request::new(Full::new(Bytes::from(body)));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
-        Ok((request, key))
+        Question { host: self.host(&handshake), config, channel, handshake, from_client }
     }
 
     async fn answer(&self, config: &Config, request: Request<Full<Bytes>>, channel: &ChannelName) -> Verdict {
@@ -355,6 +338,14 @@ pub fn fuzz(input: &[u8]) {
     if let Named::Member(member) = Named::by(input) {
         assert!(member.len() <= input.len());
     }
+}
+
+/// What a page says when it asks: a `Referer`, and in the lines below it `auth`. For the fuzzer.
+#[cfg(feature = "fuzzing")]
+pub fn fuzz_asked(input: &[u8]) {
+    let (referer, auth) = input.split_at(input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len()));
+    host::fuzz(referer);
+    headers::fuzz(auth);
 }
 
 /// A client for the configured hosts.

@@ -16,6 +16,8 @@ use crate::{config::OtelConfig, counters::Counters, server::stopped, tail::Road}
 mod client;
 mod spans;
 
+#[cfg(feature = "fuzzing")]
+pub use spans::fuzz;
 pub use spans::is_sampled;
 
 /// Roads that wait for the collector.

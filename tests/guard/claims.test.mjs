@@ -56,6 +56,27 @@ describe('What is only claimed', needs('sidecar'), () => {
     for (let at = 0; at < 50; at += 1) await until(`private-${at}`, async () => await sidecar.subscribers(`private-${at}`) === 1);
   });
 
+  test('is kept once while questions wait: a cookie of 60 kB, of a page that asks for 500 channels', async (t) => {
+    const laravel = await startLaravel(t, { delayMs: 5_000 });
+    const limits = { authInFlight: 1, subscribesPerSecond: 10_000, authQueueMs: 600_000 };
+    const sidecar = await sidecarFor(t, { authHost: laravel.url, limits });
+    const cookie = `session=${'x'.repeat(60_000)}`;
+    const pages = await Promise.all(Array.from({ length: 20 }, (_, at) => Client.open(sidecar, { Cookie: `page=${at}; ${cookie}` })));
+    t.after(() => pages.forEach((page) => page.close()));
+    const before = resident(sidecar);
+    for (const page of pages) {
+      for (let at = 0; at < 500; at += 1) page.subscribe(`private-${at}`);
+      page.subscribe('orders');
+    }
+    await until('all to be asked', async () => await sidecar.subscribers('orders') === pages.length, 20_000);
+    await pause(1_000);
+    const grown = resident(sidecar) - before;
+    t.diagnostic(`${Math.round(grown / MB)} MB for ${pages.length * 500} questions`);
+    assert.ok(grown < 150 * MB, `${Math.round(grown / MB)} MB for ${pages.length} cookies`);
+    assert.ok(laravel.asked[0].headers.cookie.endsWith(cookie), 'Laravel gets all of it');
+    assert.ok(pages.every(({ heard, closed }) => !closed && heard.length === 0), 'and everybody waits');
+  });
+
   test('by headers that are none is named by its beginning, in the log as well', async (t) => {
     const sidecar = await sidecarFor(t, { authHost: 'http://127.0.0.1:1' });
     const client = await Client.open(sidecar);

@@ -22,7 +22,7 @@ export async function sidecarFor(t, config = {}) {
 /** An auth endpoint that consents after `delayMs`, notes what it was asked, and how much at one time. */
 export async function startLaravel(t, { delayMs = 0, answer = () => 'true' } = {}) {
   const laravel = { asked: [], atOnce: 0, most: 0 };
-  const server = http.createServer(async (request, response) => {
+  const server = http.createServer({ maxHeaderSize: 131_072 }, async (request, response) => {
     laravel.atOnce += 1;
     laravel.most = Math.max(laravel.most, laravel.atOnce);
     let body = '';

@@ -24,7 +24,7 @@ use serde::de::IgnoredAny;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 17] = [
+const TARGETS: [(&str, Target); 19] = [
     ("frames", edge::frames),
     ("payloads", edge::payloads),
     ("packets", edge::packets),
@@ -33,8 +33,10 @@ const TARGETS: [(&str, Target); 17] = [
     ("requests", session::fuzz),
     ("redis", redis::fuzz),
     ("auth", auth::fuzz),
+    ("asked", auth::fuzz_asked),
     ("config", config::fuzz),
     ("api", api::fuzz),
+    ("heads", api::fuzz_head),
     ("cluster", cluster::fuzz),
     ("visitors", admission::fuzz),
     ("offsets", recovery::fuzz),

@@ -77,7 +77,7 @@ impl Drop for Taken {
 }
 
 /// Who has one IPv6 address has the 2^64 around it.
-fn household(address: IpAddr) -> IpAddr {
+pub(super) fn household(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 
 /// Whether what this peer says of who came to it may be passed on: a proxy of ours, or one of this machine.
@@ -20,9 +20,16 @@ pub(super) fn visitor(proxies: &[IpNet], peer: IpAddr, headers: &HeaderMap) -> I
     if !is_one(proxies, peer) {
         return peer;
     }
-    let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
+    // What a visitor wrote before it may be anything, and hides nothing that a proxy wrote.
+    let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes).collect();
+    last_stranger(proxies, peer, &lines.join(&b","[..]))
+}
+
+/// See [`visitor`]; `chain` is all of `X-Forwarded-For`.
+pub(super) fn last_stranger(proxies: &[IpNet], peer: IpAddr, chain: &[u8]) -> IpAddr {
+    let chain = String::from_utf8_lossy(chain);
     let mut known = peer;
-    for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
+    for hop in chain.rsplit(',') {
         let Some(address) = address(hop.trim()) else { return known };
         if !is_one(proxies, address) {
             return address;
@@ -47,7 +54,7 @@ mod tests {
         let proxies = ["127.0.0.1/32", "10.0.0.0/8"].map(|network| network.parse().unwrap());
         let mut headers = HeaderMap::new();
         for line in forwarded {
-            headers.append("x-forwarded-for", line.parse().unwrap());
+            headers.append("x-forwarded-for", HeaderValue::from_bytes(line.as_bytes()).unwrap());
         }
         visitor(&proxies, peer.parse().unwrap(), &headers).to_string()
     }
@@ -61,6 +68,7 @@ mod tests {
         assert_eq!(seen("127.0.0.1", &["198.51.100.1, unknown"]), "127.0.0.1");
         assert_eq!(seen("127.0.0.1", &["[2001:db8::1]:80"]), "2001:db8::1");
         assert_eq!(seen("127.0.0.1", &["::ffff:198.51.100.1"]), "198.51.100.1");
+        assert_eq!(seen("127.0.0.1", &["\u{e9}, 198.51.100.1"]), "198.51.100.1");
         assert_eq!(seen("127.0.0.1", &[]), "127.0.0.1");
     }
 }

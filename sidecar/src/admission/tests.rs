@@ -148,3 +148,30 @@ fn without_memory_nobody_new_comes_in() {
     assert_eq!(keeps_cookie(&gate, "", &[]), None);
     assert_eq!(keeps_cookie(&gate, "&sid=abc", &[]), Some(true), "who is in stays in");
 }
+
+#[test]
+fn a_household_is_known_by_a_public_address_alone_and_by_a_trusted_proxys_word() {
+    let proxies = ["10.0.0.0/8".parse().unwrap(), "203.0.113.9/32".parse().unwrap()];
+    let of = |peer: &str, chain: Option<&str>| {
+        let mut headers = HeaderMap::new();
+        if let Some(chain) = chain {
+            headers.insert("x-forwarded-for", HeaderValue::from_bytes(chain.as_bytes()).unwrap());
+        }
+        let (peer, generation) = (peer.parse().ok(), crate::edge::Generation::V4);
+        household(&proxies, &Handshake { headers: (&headers).into(), peer, generation }).map(|home| home.to_string())
+    };
+    assert_eq!(of("192.0.2.1", Some("198.51.100.1")).as_deref(), Some("192.0.2.1"));
+    assert_eq!(of("2001:db8::1:2:3:4", None).as_deref(), Some("2001:db8::"));
+    assert_eq!(of("10.0.0.1", Some("\u{e9}, 198.51.100.1, 10.0.0.2")).as_deref(), Some("198.51.100.1"));
+    assert_eq!(of("203.0.113.9", Some("2001:db8::7")).as_deref(), Some("2001:db8::"));
+    for (peer, chain) in [
+        ("a Unix socket", Some("198.51.100.1")),
+        ("127.0.0.1", Some("198.51.100.1")),
+        ("10.0.0.1", None),
+        ("10.0.0.1", Some("192.168.0.7")),
+        ("203.0.113.9", None),
+        ("192.168.0.7", None),
+    ] {
+        assert_eq!(of(peer, chain), None, "{peer}");
+    }
+}

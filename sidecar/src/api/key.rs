@@ -104,6 +104,30 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
+/// Who shows the key passes, and nobody signs without the secret. The `Authorization` header, and in the line below it the URL. For
+/// the fuzzer.
+#[cfg(feature = "fuzzing")]
+pub(super) fn fuzz(header: &str, url: &str) {
+    let client = |app_id: &str, secret: Option<&str>| ApiClient {
+        app_id: app_id.into(),
+        key: "k3y".into(),
+        secret: secret.map(Into::into),
+    };
+    let clients = [client("bare", None), client("signs", Some("a secret"))];
+    let Ok(request) = http::Request::builder().uri(url).header(AUTHORIZATION, header).body(()) else { return };
+    let (head, ()) = request.into_parts();
+    let is_shown = header.replace("Bearer ", "").contains("k3y");
+    let in_query = || query::pairs(head.uri.query()).any(|(name, value)| name == "auth_key" && value == "k3y");
+    for app in ["bare", "signs", "none"] {
+        if let Some(pass) = check(&clients, app, &head) {
+            assert!(app != "none" && (is_shown || (header.is_empty() && app == "bare" && in_query())), "{app}");
+            assert!(pass.covers(b"{}"), "a shown key is for every body");
+        }
+    }
+    let stamp = query::single(head.uri.query(), "auth_timestamp").and_then(|stamp| stamp.parse().ok());
+    assert_eq!(signed("a secret", &head, stamp.unwrap_or_default()), None);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,7 @@ use futures_util::{
 };
 use http::{HeaderMap, Uri};
 use parking_lot::Mutex;
+use sha2::{Digest as _, Sha256};
 
 use super::Verdict;
 
@@ -30,9 +31,9 @@ impl fmt::Debug for Wanted {
     }
 }
 
-/// Everything Laravel would be sent.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Key(Arc<[u8]>);
+/// Everything Laravel would be sent, as its SHA-256: a question may wait for long, and nobody finds two with one digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Key([u8; 32]);
 
 impl Key {
     pub(super) fn of(url: &Uri, headers: &HeaderMap, body: &str) -> Self {
@@ -40,13 +41,13 @@ impl Key {
         lines.sort_unstable();
         let url = url.to_string();
         let lines = lines.into_iter().flat_map(|(name, value)| [name.as_bytes(), value]);
-        let mut key = Vec::new();
-        // Each with its length: no two questions have one key.
+        let mut key = Sha256::new();
+        // Each with its length: what ends one part cannot begin the next.
         for part in [url.as_bytes(), body.as_bytes()].into_iter().chain(lines) {
-            key.extend_from_slice(&part.len().to_le_bytes());
-            key.extend_from_slice(part);
+            key.update((part.len() as u64).to_le_bytes());
+            key.update(part);
         }
-        Self(key.into())
+        Self(key.finalize().into())
     }
 }
 
@@ -115,6 +116,7 @@ mod tests {
             key("http://a/x", &[("cookie", "a=1")], "channel_name=c"),
             key("http://a/x", &[("cookie", "a=1"), ("accept", "b")], "channel_name=d"),
             key("http://a/x", &[("cookie", "a=1b"), ("accept", "")], "channel_name=c"),
+            key("http://a/xchannel_name=", &[("cookie", "a=1"), ("accept", "b")], "c"),
         ] {
             assert_ne!(one, other);
         }
@@ -126,20 +128,20 @@ mod tests {
         let one = key("http://a/x", &[], "c");
         let wanted = || Wanted::while_true(|| true);
         let ask = || {
-            let (flights, key) = (flights.clone(), one.clone());
+            let flights = flights.clone();
             async move {
                 tokio::task::yield_now().await;
-                flights.land(&key);
+                flights.land(&one);
                 Verdict::Granted(None)
             }
             .boxed()
         };
-        let (first, shared) = flights.join(one.clone(), wanted(), ask);
+        let (first, shared) = flights.join(one, wanted(), ask);
         assert!(!shared);
-        let (second, shared) = flights.join(one.clone(), wanted(), || unreachable!());
+        let (second, shared) = flights.join(one, wanted(), || unreachable!());
         assert!(shared);
         assert_eq!(tokio::join!(first, second), (Verdict::Granted(None), Verdict::Granted(None)));
-        assert!(!flights.join(one.clone(), wanted(), ask).1, "answers are not kept");
+        assert!(!flights.join(one, wanted(), ask).1, "answers are not kept");
     }
 
     #[test]
@@ -147,12 +149,12 @@ mod tests {
         let flights = Flights::default();
         let one = key("http://a/x", &[], "c");
         let pending = || std::future::pending().boxed();
-        let _ = flights.join(one.clone(), Wanted::while_true(|| false), pending);
-        let _ = flights.join(one.clone(), Wanted::while_true(|| true), || unreachable!());
+        let _ = flights.join(one, Wanted::while_true(|| false), pending);
+        let _ = flights.join(one, Wanted::while_true(|| true), || unreachable!());
         assert!(!flights.is_abandoned(&one));
         flights.land(&one);
-        let _ = flights.join(one.clone(), Wanted::while_true(|| false), pending);
+        let _ = flights.join(one, Wanted::while_true(|| false), pending);
         assert!(flights.is_abandoned(&one));
-        assert!(!flights.join(one.clone(), Wanted::while_true(|| true), pending).1, "a newcomer asks anew");
+        assert!(!flights.join(one, Wanted::while_true(|| true), pending).1, "a newcomer asks anew");
     }
 }

@@ -14,9 +14,10 @@ pub(super) type FromClient = Vec<(String, String)>;
 pub(super) struct NoHeaders;
 
 /// Headers that only the sidecar may set: where the request goes, how it is framed, and who is said to have sent it. A client
-/// that could choose them would choose Laravel's idea of its host, its address or the request's method.
+/// that could choose them would choose Laravel's idea of its host, its address, its user or the request's method; or, as `Proxy` is
+/// `HTTP_PROXY` in PHP, whom Laravel's own requests go to.
 fn is_reserved(name: &HeaderName) -> bool {
-    const RESERVED: [&str; 22] = [
+    const RESERVED: [&str; 28] = [
         "host",
         "connection",
         "content-length",
@@ -24,24 +25,30 @@ fn is_reserved(name: &HeaderName) -> bool {
         "expect",
         "forwarded",
         "keep-alive",
+        "proxy",
         "proxy-authorization",
         "proxy-connection",
+        "remote-user",
         "te",
         "trailer",
         "transfer-encoding",
         "upgrade",
         "via",
-        "x-real-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-forwarded",
         "x-http-method",
         "x-http-method-override",
         "x-method-override",
         "x-original-url",
+        "x-real-ip",
+        "x-remote-user",
         "x-rewrite-url",
         "client-ip",
         "true-client-ip",
     ];
-    // PHP has one name for both: `X_Forwarded_For` is `HTTP_X_FORWARDED_FOR` as well, where the server lets it through.
-    let name = name.as_str().replace('_', "-");
+    // PHP has one name for all of them: `X_Forwarded.For` is `HTTP_X_FORWARDED_FOR` as well, where the server lets it through.
+    let name = name.as_str().replace(|one: char| !one.is_ascii_alphanumeric(), "-");
     RESERVED.contains(&name.as_str()) || name.starts_with("x-forwarded-") || name.starts_with("cf-")
 }
 
@@ -80,17 +87,17 @@ pub(super) fn allowed(from_client: FromClient, allow: &AuthHeaders) -> (FromClie
 /// # Errors
 /// A header name or value that HTTP does not allow: such a request is not sent.
 pub(super) fn build(
-    from_client: FromClient,
+    from_client: &[(String, String)],
     handshake: &Handshake,
     forward: Option<&[IpNet]>,
 ) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     let mut weak_cookie = None;
     for (name, text) in from_client {
-        let parsed = HeaderName::try_from(&name)
-            .map_err(|_| format!("auth.headers has an impossible name `{}`", start_of(&name)))?;
+        let parsed = HeaderName::try_from(name)
+            .map_err(|_| format!("auth.headers has an impossible name `{}`", start_of(name)))?;
         let value = HeaderValue::from_bytes(text.as_bytes())
-            .map_err(|_| format!("auth.headers has an impossible value for `{}`", start_of(&name)))?;
+            .map_err(|_| format!("auth.headers has an impossible value for `{}`", start_of(name)))?;
         if name == "cookie" {
             weak_cookie = Some(value); // loses against the visitor's own, as in the old server; `Cookie` wins
         } else if is_reserved(&parsed) {
@@ -131,6 +138,37 @@ fn forwarded_for(handshake: &Handshake, proxies: &[IpNet]) -> Option<HeaderValue
     HeaderValue::from_str(&chain).ok()
 }
 
+/// No `auth.headers` become a header that only the sidecar may set, as PHP would read it, nor one that the list does not name. For
+/// the fuzzer.
+#[cfg(feature = "fuzzing")]
+pub(super) fn fuzz(auth: &[u8]) {
+    const OURS: [&str; 2] = ["CONTENT_TYPE", "X_REQUESTED_WITH"];
+    const NEVER: [&str; 8] = [
+        "HOST",
+        "PROXY",
+        "FORWARDED",
+        "REMOTE_USER",
+        "X_REAL_IP",
+        "X_HTTP_METHOD_OVERRIDE",
+        "CONTENT_LENGTH",
+        "CLIENT_IP",
+    ];
+    let Ok(auth) = serde_json::from_slice::<Value>(auth) else { return };
+    let handshake =
+        Handshake { headers: (&HeaderMap::new()).into(), peer: None, generation: crate::edge::Generation::V4 };
+    for list in [AuthHeaders::Any, AuthHeaders::default()] {
+        let Ok(from_client) = from_client(&auth) else { return };
+        let Ok(headers) = build(&allowed(from_client, &list).0, &handshake, None) else { continue };
+        assert_eq!(headers[header::CONTENT_TYPE], "application/x-www-form-urlencoded");
+        for name in headers.keys() {
+            let in_php = name.as_str().to_ascii_uppercase().replace(['-', '.'], "_");
+            let is_ours = OURS.contains(&in_php.as_str()) && !name.as_str().contains(['_', '.']);
+            let may_go = list.allows(name) && !NEVER.contains(&in_php.as_str()) && !in_php.starts_with("X_FORWARDED");
+            assert!(is_ours || may_go, "{name}");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,7 +182,7 @@ mod tests {
         }
         let handshake =
             Handshake { headers: (&headers).into(), peer: Some([10, 0, 0, 9].into()), generation: Generation::V3 };
-        build(from_client(auth).unwrap(), &handshake, None)
+        build(&from_client(auth).unwrap(), &handshake, None)
     }
 
     #[test]
@@ -163,6 +201,29 @@ mod tests {
         assert_eq!(headers["authorization"], "Bearer t");
         assert_eq!(headers["x-requested-with"], "XMLHttpRequest");
         assert_eq!(headers.len(), 3, "{headers:?}");
+    }
+
+    #[test]
+    fn no_header_that_names_an_address_a_user_or_a_proxy_passes_a_star() {
+        for name in [
+            "Proxy",
+            "X-Client-IP",
+            "X-Cluster-Client-IP",
+            "True-Client-IP",
+            "CF-Connecting-IP",
+            "X-Forwarded",
+            "X-Forwarded-Anything",
+            "X_FORWARDED_USER",
+            "Remote-User",
+            "Remote_User",
+            "X.Real.IP",
+            "X-Remote-User",
+        ] {
+            let (kept, _) = allowed(vec![(name.into(), "evil".into())], &AuthHeaders::Any);
+            let handshake = Handshake { headers: (&HeaderMap::new()).into(), peer: None, generation: Generation::V4 };
+            assert_eq!(build(&kept, &handshake, None).unwrap().len(), 2, "{name}");
+        }
+        assert_eq!(built(&json!({"headers": {"X-Forward": "1", "X-User": "1"}}), None).unwrap().len(), 4);
     }
 
     #[test]
@@ -200,7 +261,7 @@ mod tests {
             headers.insert("x-forwarded-for", "1.2.3.4".parse().unwrap());
             let peer = Some(peer.parse().unwrap());
             let handshake = Handshake { headers: (&headers).into(), peer, generation: Generation::V4 };
-            let built = build(Vec::new(), &handshake, Some(&proxies)).unwrap();
+            let built = build(&[], &handshake, Some(&proxies)).unwrap();
             built["x-forwarded-for"].to_str().unwrap().to_owned()
         };
         assert_eq!(told("10.0.0.9"), "1.2.3.4, 10.0.0.9");

@@ -73,6 +73,26 @@ fn port_of(entry: &str) -> Option<u16> {
     authority.split('/').next()?.rsplit_once(':')?.1.parse().ok()
 }
 
+/// Whatever a page says, a question goes to an entry of the list, or below the one that has no host. For the fuzzer.
+#[cfg(feature = "fuzzing")]
+pub(super) fn fuzz(referer: &[u8]) {
+    let hosts = ["http://a.test:8000", "b.test:81", ".site.test", "https://z.test"].map(String::from);
+    let Ok(referer) = HeaderValue::from_bytes(referer) else { return };
+    // One that makes no URL is asked nothing.
+    let Ok(chosen) = choose(&hosts, Some(&referer)).parse::<http::Uri>() else { return };
+    let is_below =
+        |host: &str| host.strip_suffix(".site.test").is_some_and(|name| !name.contains(['.', ':', '@', '/']));
+    let is_allowed = match (chosen.scheme_str(), chosen.host(), chosen.port_u16()) {
+        (Some("http"), Some("a.test"), Some(8000)) => true,
+        (Some("https"), Some("z.test"), None) => true,
+        (Some("http" | "https"), Some("b.test"), Some(81)) => true,
+        (Some("http" | "https"), Some(host), None | Some(81 | 8000)) => is_below(host),
+        _ => false,
+    };
+    let authority = chosen.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+    assert!(is_allowed && !authority.contains('@'), "{referer:?}: {chosen}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::choose;

@@ -1,10 +1,11 @@
-//! Whose question is asked next: so many at one time, and of those that wait each socket's in turn.
+//! Whose question is asked next: so many at one time, and of those that wait each household's in turn, and in it each socket's.
 //!
-//! Whoever asks a thousand things at once waits for them; who asks one thing meanwhile waits for one of each of the others. Own code:
-//! a semaphore has one queue, in which who comes later waits for everybody's everything.
+//! Whoever asks a thousand things at once, be it with a thousand sockets, waits for them; who asks one thing meanwhile waits for one of
+//! each of the others. Own code: a semaphore has one queue, in which who comes later waits for everybody's everything.
 
 use std::{
     collections::{HashMap, VecDeque},
+    net::IpAddr,
     sync::Arc,
 };
 
@@ -12,6 +13,32 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::edge::SocketId;
+
+mod line;
+
+use line::Line;
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub(super) struct Asking {
+    pub(super) socket: SocketId,
+    /// [Its household](crate::admission::household), where it is known.
+    pub(super) household: Option<IpAddr>,
+}
+
+/// Who has one turn in a round.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Party {
+    Household(IpAddr),
+    /// Of which nobody knows the household.
+    Socket(SocketId),
+}
+
+impl Asking {
+    fn party(&self) -> Party {
+        self.household.map_or_else(|| Party::Socket(self.socket.clone()), Party::Household)
+    }
+}
 
 /// The places at Laravel, and who waits for one.
 #[derive(Debug)]
@@ -23,10 +50,10 @@ pub(super) struct Turns {
 struct State {
     /// Places that nobody has; below zero while there are to be fewer than are taken.
     free: isize,
-    /// What waits, socket by socket; empty where everything has been given up.
-    lines: HashMap<SocketId, VecDeque<Waiter>>,
+    /// What waits; empty where everything has been given up.
+    lines: HashMap<Party, Line>,
     /// Whose turn it is next: all that have a line, once each.
-    round: VecDeque<SocketId>,
+    round: VecDeque<Party>,
     waiting: usize,
     last: u64,
 }
@@ -45,7 +72,7 @@ pub(super) struct Turn(Option<Arc<Turns>>);
 #[derive(Debug)]
 pub(super) struct Waiting {
     turns: Arc<Turns>,
-    who: SocketId,
+    who: Asking,
     number: u64,
     called: oneshot::Receiver<Turn>,
 }
@@ -55,7 +82,7 @@ pub(super) struct Waiting {
 pub(super) enum Said {
     Now(Turn),
     Wait(Waiting),
-    /// Too many wait, or too many of this socket's while others want to as well.
+    /// Too many wait, or too many of this household's or socket's while others want to as well.
     Full,
 }
 
@@ -72,28 +99,36 @@ impl Turns {
         self.call(&mut state);
     }
 
-    /// A turn, if there is a place or fewer than `most` wait. The second half of the queue is shared: nobody has more in it than there
-    /// is room left, so that there is always some for who comes.
-    pub(super) fn ask(self: &Arc<Self>, who: &SocketId, most: usize) -> Said {
+    /// A turn, if there is a place or fewer than `most` wait. A household has at most half of what the others leave it, and a socket shares
+    /// that, or the queue where its household is not known, as [`has_room`] has it: there is always some for who comes.
+    pub(super) fn ask(self: &Arc<Self>, who: &Asking, most: usize) -> Said {
         let mut state = self.state.lock();
         if state.free > 0 {
             state.free -= 1;
             return Said::Now(Turn(Some(Arc::clone(self))));
         }
         let room = most.saturating_sub(state.waiting);
-        let mine = state.lines.get(who).map_or(0, VecDeque::len);
-        if room == 0 || (room < most.div_ceil(2) && mine >= room) {
+        let party = who.party();
+        let (ours, mine) = state.lines.get(&party).map_or((0, 0), |line| (line.waiting(), line.of(&who.socket)));
+        let (room, most) = match party {
+            Party::Socket(_) => (room, most),
+            Party::Household(_) => {
+                let share = (ours + room).div_ceil(2);
+                (share.saturating_sub(ours), share)
+            }
+        };
+        if !has_room(mine, room, most) {
             return Said::Full;
         }
         state.waiting += 1;
         state.last += 1;
         let (number, (sender, called)) = (state.last, oneshot::channel());
         let waiter = Waiter { number, called: sender };
-        if let Some(line) = state.lines.get_mut(who) {
-            line.push_back(waiter);
+        if let Some(line) = state.lines.get_mut(&party) {
+            line.push(&who.socket, waiter);
         } else {
-            state.lines.insert(who.clone(), VecDeque::from([waiter]));
-            state.round.push_back(who.clone());
+            state.lines.entry(party.clone()).or_default().push(&who.socket, waiter);
+            state.round.push_back(party);
         }
         Said::Wait(Waiting { turns: Arc::clone(self), who: who.clone(), number, called })
     }
@@ -101,19 +136,17 @@ impl Turns {
     /// Gives free places to those who wait.
     fn call(self: &Arc<Self>, state: &mut State) {
         while state.free > 0
-            && let Some(who) = state.round.pop_front()
+            && let Some(party) = state.round.pop_front()
         {
-            let Some(line) = state.lines.get_mut(&who) else { continue };
-            let Some(next) = line.pop_front() else {
-                state.lines.remove(&who);
-                continue;
-            };
-            state.waiting -= 1;
-            if line.is_empty() {
-                state.lines.remove(&who);
+            let Some(line) = state.lines.get_mut(&party) else { continue };
+            let next = line.pop();
+            if line.is_over() {
+                state.lines.remove(&party);
             } else {
-                state.round.push_back(who);
+                state.round.push_back(party);
             }
+            let Some(next) = next else { continue };
+            state.waiting -= 1;
             match next.called.send(Turn(Some(Arc::clone(self)))) {
                 Ok(()) => state.free -= 1,
                 // It has gone, and the place was never taken.
@@ -121,6 +154,12 @@ impl Turns {
             }
         }
     }
+}
+
+/// Whether who has `mine` places may have another where there is `room` for more of `most`. The second half is shared: nobody has more in
+/// it than there is room left.
+fn has_room(mine: usize, room: usize, most: usize) -> bool {
+    room > 0 && (room >= most.div_ceil(2) || mine < room)
 }
 
 impl Drop for Turn {
@@ -144,10 +183,8 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         let mut state = self.turns.state.lock();
         let state = &mut *state;
-        let Some(line) = state.lines.get_mut(&self.who) else { return };
-        let before = line.len();
-        line.retain(|waiter| waiter.number != self.number);
-        state.waiting -= before - line.len();
+        let Some(line) = state.lines.get_mut(&self.who.party()) else { return };
+        state.waiting -= line.give_up(&self.who.socket, self.number);
         // An empty line goes when its turn comes; or with the last that waits, for then no turn may come for long.
         if state.waiting == 0 {
             state.lines.clear();
@@ -157,69 +194,4 @@ impl Drop for Waiting {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn id(name: &str) -> SocketId {
-        SocketId::from(name)
-    }
-
-    fn wait(turns: &Arc<Turns>, who: &str, most: usize) -> Option<Waiting> {
-        match turns.ask(&id(who), most) {
-            Said::Wait(waiting) => Some(waiting),
-            Said::Full => None,
-            Said::Now(_) => panic!("there was a place"),
-        }
-    }
-
-    #[tokio::test]
-    async fn who_asks_one_thing_does_not_wait_for_everything_of_another() {
-        let turns = Arc::new(Turns::new(1));
-        let Said::Now(mut turn) = turns.ask(&id("flood"), 100) else { panic!("no place") };
-        let mut flood: Vec<_> = (0..50).filter_map(|_| wait(&turns, "flood", 100)).collect();
-        let mut other = wait(&turns, "other", 100).unwrap();
-        for number in 0..2 {
-            drop(turn);
-            turn = if number == 0 { flood.remove(0).called().await } else { other.called().await }.unwrap();
-        }
-        drop(flood);
-        drop(other);
-        assert_eq!(turns.state.lock().waiting, 0);
-        drop(turn);
-        assert_eq!(turns.state.lock().free, 1);
-    }
-
-    #[test]
-    fn one_socket_never_takes_all_of_the_queue() {
-        let turns = Arc::new(Turns::new(0));
-        let flood = |who: &str| (0..1_000).map_while(|_| wait(&turns, who, 100)).collect::<Vec<_>>();
-        let first = flood("first");
-        assert_eq!(first.len(), 51);
-        let others: Vec<_> = ["b", "c", "d"].map(flood).into_iter().flatten().collect();
-        let good = wait(&turns, "good", 100);
-        assert!(good.is_some(), "there is room for who comes");
-        assert!(turns.state.lock().waiting < 100);
-        drop((first, others, good));
-        let state = turns.state.lock();
-        assert_eq!((state.waiting, state.lines.len(), state.round.len()), (0, 0, 0));
-    }
-
-    #[tokio::test]
-    async fn places_become_more_at_once_and_fewer_as_soon_as_they_are_free() {
-        let turns = Arc::new(Turns::new(2));
-        let take = || match turns.ask(&id("a"), 0) {
-            Said::Now(turn) => Some(turn),
-            Said::Wait(_) | Said::Full => None,
-        };
-        turns.change(3);
-        let taken: Vec<_> = std::iter::from_fn(take).collect();
-        assert_eq!(taken.len(), 5);
-        turns.change(-4);
-        drop(taken);
-        assert_eq!(turns.state.lock().free, 1);
-        let one = take();
-        let mut waiting = wait(&turns, "b", 1).unwrap();
-        turns.change(1);
-        assert!(waiting.called().await.is_some() && one.is_some());
-    }
-}
+mod tests;

@@ -356,8 +356,9 @@ pub const KEYS: &[Key] = &[
          have together, in bytes of their JSON; a subscription with more is refused. Laravel's own web server takes less, as a \
          rule.").live(),
     key("limits.authInFlight", "LIMITS_AUTH_IN_FLIGHT", "64", "Auth requests to Laravel at one time; more wait.").live(),
-    key("limits.authQueued", "LIMITS_AUTH_QUEUED", "20000", "Auth requests that may wait; more are refused. Of the second half no \
-         socket has more than there is room left.").live(),
+    key("limits.authQueued", "LIMITS_AUTH_QUEUED", "20000", "Auth requests that may wait; more are refused. One address (of \
+         IPv6 a /64; behind `trustedProxies` the visitor's) has at most half of the places that others leave, and no socket more of the second \
+         half of those than there is room left.").live(),
     key("limits.authQueueMs", "LIMITS_AUTH_QUEUE_MS", "60000", "Longest time an auth request may wait for its turn, in milliseconds, \
          1 to 600000; then it is refused.").live(),
     key("limits.authResponseBytes", "LIMITS_AUTH_RESPONSE_BYTES", "1048576", "Largest answer of Laravel to an auth request, in \

@@ -1,6 +1,6 @@
 //! What is kept of a request's headers for as long as the connection lasts.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use http::{HeaderMap, HeaderValue};
 
@@ -27,8 +27,9 @@ const KEPT: [&str; 10] = [
 
 /// The few headers of the opening request that are looked at later, in one piece of memory: for each its number, its length as
 /// four bytes, and its value. A header map would take ten times as much for an idle socket, and pin the buffer it was read into.
+/// Cloning shares it: a socket may have a thousand questions to Laravel waiting, and they have one cookie.
 #[derive(Clone, Default)]
-pub struct Headers(Box<[u8]>);
+pub struct Headers(Arc<[u8]>);
 
 impl Headers {
     /// The value of a header, its name in lower case; none also for one that is not kept.

@@ -38,6 +38,16 @@ fn parse(traceparent: &str) -> Option<Parent<'_>> {
     Some(Parent { trace, span, flags: u8::from_str_radix(field(2)?, 16).ok()? })
 }
 
+/// What is followed is ids of digits, where the text has them. For the fuzzer.
+#[cfg(feature = "fuzzing")]
+pub fn fuzz(traceparent: &str) {
+    let Some(parent) = parse(traceparent) else { return };
+    let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase());
+    assert!(is_hex(parent.trace) && is_hex(parent.span));
+    assert_eq!((&traceparent[3..35], &traceparent[36..52]), (parent.trace, parent.span));
+    assert_eq!(is_sampled(traceparent), parent.flags & 1 == 1);
+}
+
 /// The whole request: these roads' spans, of a service of this name.
 pub(super) fn request(service: &str, roads: &[Road]) -> String {
     let resource = [
