@@ -1,5 +1,7 @@
 //! Which of the `authHost` entries is asked.
 
+use std::net::Ipv6Addr;
+
 use http::HeaderValue;
 
 /// Chooses the scheme, host and port for a socket whose opening request had this `Referer`.
@@ -41,8 +43,12 @@ impl Referer {
             Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().ok()?)),
             _ => (host_and_port.as_str(), None),
         };
-        let is_name = |c: char| c.is_ascii_alphanumeric() || "-._[]:".contains(c);
-        (!host.is_empty() && host.chars().all(is_name)).then(|| Self { scheme, host: host.to_owned(), port })
+        let is_name = |host: &str| host.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+        let is_host = match host.strip_prefix('[') {
+            Some(address) => address.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+            None => !host.is_empty() && is_name(host),
+        };
+        is_host.then(|| Self { scheme, host: host.to_owned(), port })
     }
 
     fn authority(&self) -> String {
@@ -133,6 +139,7 @@ mod tests {
 
     #[test]
     fn credentials_and_odd_schemes_in_a_referer_change_nothing() {
+        assert_eq!(chosen(&[".test", "http://z"], "http://[::1].test/"), "http://z");
         assert_eq!(chosen(&["http://a", "http://b.test"], "http://me:pw@b.test/"), "http://b.test");
         for odd in
             ["file://b.test/", "http://b.test:99999/", "http://a b.test/", "http://:80/", "//b.test", "http:b.test"]
