@@ -109,6 +109,10 @@ impl Form {
 
     /// The pages of an entry of `authHost`, whatever their scheme and port: `http://app.test:8000`, `app.test:8443`, or `.example.com`.
     pub fn of_auth_host(text: &str) -> Option<Self> {
+        if text.contains("://") {
+            let Origin { host, .. } = Origin::parse(text)?; // a name and a password in it are for Laravel's door
+            return Some(Self::Host { scheme: None, host, port: None });
+        }
         match Self::parse(text)? {
             Self::Host { host, .. } => Some(Self::Host { scheme: None, host, port: None }),
             below @ Self::Below(_) => Some(below),

@@ -236,7 +236,8 @@ impl Client {
                     }
                     // Who is not let in now says nothing of what it has written whole on the connection before.
                     if refusal.code == RefusalCode::Unavailable && earlier == Fate::Unknown {
-                        return Err(self.lost(io::Error::other(refusal.message), fate));
+                        let busy = io::Error::new(io::ErrorKind::ResourceBusy, refusal.message);
+                        return Err(self.lost(busy, fate));
                     }
                     return Err(ClientError::Refused { code: refusal.code, message: refusal.message });
                 }

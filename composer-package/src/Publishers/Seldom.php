@@ -34,7 +34,7 @@ final class Seldom
         $last = $this->sapi === 'cli' ? null : self::touched($file);
         $due = $last === null || time() - $last >= $seconds;
         if ($due && $this->sapi !== 'cli') {
-            @touch($file);
+            $due = @touch($file); // where nothing remembers, each request would say it
         }
         self::$said[$about] = $due ? time() : (int) $last;
 

@@ -55,10 +55,17 @@ fn own_host_auth_hosts_and_the_list_are_trusted() {
 fn hosts_of_auth_host_are_trusted_in_each_of_its_forms() {
     let gate = admission(|config| {
         config.auth_hosts =
-            ["https://www.example.com", ".example.com", "app.test", "other.test:8443", "*"].map(Into::into).into();
+            ["https://www.example.com", ".example.com", "app.test", "other.test:8443", "http://me:pw@own.test", "*"]
+                .map(Into::into)
+                .into();
     });
-    for origin in ["https://www.example.com", "https://shop.example.com", "http://app.test:3000", "https://other.test"]
-    {
+    for origin in [
+        "https://www.example.com",
+        "https://shop.example.com",
+        "http://app.test:3000",
+        "https://other.test",
+        "http://own.test",
+    ] {
         assert_eq!(keeps_cookie(&gate, "", &[("origin", origin)]), Some(true), "{origin}");
     }
     for origin in ["https://example.com.evil.test", "https://evil.test", "https://shopexample.com", "null"] {

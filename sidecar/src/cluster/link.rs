@@ -138,7 +138,7 @@ impl Stream {
     async fn append(&self, redis: &mut Commands, batch: &[Bytes]) -> Result<(), RedisError> {
         let mut pipe = redis::pipe();
         for bytes in batch {
-            let length = self.volume.keep();
+            let length = self.volume.cut();
             pipe.cmd("XADD").arg(&self.key).arg("MAXLEN").arg("~").arg(length).arg("*").arg("m").arg(&bytes[..]);
         }
         pipe.cmd("PEXPIRE").arg(&self.key).arg(EXPIRY.as_millis() as u64).ignore();
@@ -310,7 +310,7 @@ impl Stream {
             let doubt = if is_late {
                 Some(self.doubt(redis).await?)
             } else {
-                (behind >= self.volume.keep() / 2).then_some(Read::Doubt)
+                (behind >= self.volume.kept() / 2).then_some(Read::Doubt)
             };
             if let Some(doubt) = doubt
                 && inbox.send(doubt).await.is_err()

@@ -24,8 +24,10 @@ pub(super) struct Volume {
 struct Newest {
     sizes: VecDeque<u32>,
     bytes: usize,
-    /// The last one had no room beside those before it.
+    /// One had no room beside those before it, and no message since was written with that in mind.
     is_cut: bool,
+    /// The same, until there are as many as may be.
+    is_full: bool,
 }
 
 impl Volume {
@@ -33,23 +35,36 @@ impl Volume {
         Self { most, budget, newest: Mutex::default() }
     }
 
-    /// How many messages the stream is to keep.
-    pub(super) fn keep(&self) -> usize {
+    /// How many messages the stream is to keep when the next one is written. It is cut once for what had no room: what is gone then
+    /// needs no further cut.
+    pub(super) fn cut(&self) -> usize {
+        let mut newest = self.newest.lock();
+        if std::mem::take(&mut newest.is_cut) { self.least(&newest) } else { self.most }
+    }
+
+    /// How many messages the stream surely has.
+    pub(super) fn kept(&self) -> usize {
         let newest = self.newest.lock();
-        if newest.is_cut { newest.sizes.len().clamp(LEAST.min(self.most), self.most) } else { self.most }
+        if newest.is_full { self.least(&newest) } else { self.most }
+    }
+
+    fn least(&self, newest: &Newest) -> usize {
+        newest.sizes.len().clamp(LEAST.min(self.most), self.most)
     }
 
     /// The next message is there.
     fn read(&self, size: usize) {
         let mut newest = self.newest.lock();
-        newest.is_cut = false;
         newest.bytes += size;
         newest.sizes.push_back(u32::try_from(size).unwrap_or(u32::MAX));
         while newest.bytes > self.budget || newest.sizes.len() > self.most {
-            newest.is_cut |= newest.bytes > self.budget;
+            let is_full = newest.bytes > self.budget;
+            newest.is_cut |= is_full;
+            newest.is_full |= is_full;
             let Some(oldest) = newest.sizes.pop_front() else { break };
             newest.bytes = newest.bytes.saturating_sub(oldest as usize);
         }
+        newest.is_full &= newest.sizes.len() < self.most;
     }
 }
 
@@ -98,16 +113,18 @@ mod tests {
         let volume = Volume::new(5_000, 256 * MIB);
         let read = |count: usize, size| (0..count).for_each(|_| volume.read(size));
         read(10_000, 200);
-        assert_eq!(volume.keep(), 5_000);
+        assert_eq!((volume.cut(), volume.kept()), (5_000, 5_000));
         read(1, 10 * MIB);
-        assert_eq!(volume.keep(), 5_000, "one is no reason to forget the others");
+        assert_eq!((volume.cut(), volume.kept()), (5_000, 5_000), "one is no reason to forget the others");
         read(200, 2 * MIB);
-        assert_eq!(volume.keep(), 128);
+        assert_eq!((volume.cut(), volume.kept()), (128, 128));
+        assert_eq!((volume.cut(), volume.kept()), (5_000, 128), "those that were too much are gone");
         read(200, 10 * MIB);
-        assert_eq!(volume.keep(), LEAST);
-        read(10, 200);
-        assert_eq!(volume.keep(), 5_000, "those that were too much are gone already");
-        assert_eq!(Volume::new(10, 1).keep(), 10);
+        read(1, 200);
+        assert_eq!((volume.cut(), volume.kept()), (LEAST, LEAST), "also when small ones followed");
+        read(5_000, 200);
+        assert_eq!((volume.cut(), volume.kept()), (5_000, 5_000));
+        assert_eq!(Volume::new(10, 1).cut(), 10);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Handing an event over in any state the sidecar may be in: directly, or into the spool behind those that are there.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use super::{Ack, Client, Deadline, Delivery, Flushed, Job, OnFailure, PublishArgs, Rules, Wants};
@@ -221,6 +222,7 @@ impl Client {
         match error {
             // It has answered, and only this connection is not for now: no reason for others to leave it alone.
             ClientError::Refused { .. } => self.breaker.succeeded(),
+            ClientError::Lost { source, .. } if source.kind() == ErrorKind::ResourceBusy => self.breaker.succeeded(),
             _ if error.is_absence() => {
                 let at_once = matches!(error, ClientError::Connect { .. });
                 self.breaker.failed(rules.breaker, at_once, error.errno(), error.to_string());

@@ -39,7 +39,7 @@ pub enum BindError {
     OpenFolder(PathBuf),
     /// Its owner could do the same.
     #[error(
-        "unixSocket.path: anyone may make files in {folder}, and user {owner}, whose it is, may rename those of others; give it to root          (chown root), or choose a path in a folder of this user"
+        "unixSocket.path: anyone may make files in {folder}, and user {owner}, whose it is, may rename those of others; give it to root (chown root), or choose a path in a folder of this user"
     )]
     ForeignFolder {
         /// The folder.

@@ -59,12 +59,14 @@ pub(super) fn is_free(path: &Path, replace: Replace) -> Result<(), BindError> {
     }
     match (listener_of(path), replace) {
         (Listener::None, _) => Ok(()),
+        // One that hangs takes nobody in any more, and does not say who it is. It is the one that is to be taken over from, as a rule.
+        (Listener::Full, Replace::Predecessor(_)) => Ok(()),
         (Listener::Process(Some(pid)), Replace::Predecessor(predecessor))
             if pid == predecessor.as_raw_nonzero().get() =>
         {
             Ok(())
         }
-        (Listener::Process(_), _) => Err(BindError::InUse(path.into())),
+        (Listener::Process(_) | Listener::Full, _) => Err(BindError::InUse(path.into())),
     }
 }
 
@@ -73,9 +75,11 @@ enum Listener {
     None,
     /// Somebody, as far as the kernel tells who.
     Process(Option<i32>),
+    /// Somebody whose backlog is full.
+    Full,
 }
 
-/// Who listens there. One whose backlog is full does, too, and so does one that does not let us in.
+/// Who listens there. One that does not let us in does, too.
 fn listener_of(path: &Path) -> Listener {
     let Ok(address) = SockAddr::unix(path) else { return Listener::None };
     let connected = Socket::new(Domain::UNIX, Type::STREAM, None).and_then(|socket| {
@@ -89,6 +93,7 @@ fn listener_of(path: &Path) -> Listener {
         Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
             Listener::None
         }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Listener::Full,
         Err(_) => Listener::Process(None),
     }
 }
