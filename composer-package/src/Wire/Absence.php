@@ -77,7 +77,7 @@ final class Absence
     /** The sidecar could not be had: deferred events go where the one at hand will go. Whether that is the spool. */
     public function begins(Exception $error, Deadline $deadline): bool
     {
-        if ($error instanceof Refused) {
+        if ($error instanceof Refused || $error->getPrevious() instanceof Refused) {
             $this->breaker->succeeded(); // it has answered, and only this connection is not for now
         } elseif (self::is($error)) {
             $this->breaker->failed($this->settings->breakerOrDefault(), ! $error instanceof Timeout, $error->getMessage());

@@ -66,7 +66,10 @@ final class KeptConnection
             if (in_array($refused->getCode(), self::REFUSALS_THAT_CLOSE, true)) {
                 $this->close();
             }
-            throw $refused;
+            // Who is not let in now says nothing of what was written whole on the connection before.
+            throw $fate !== 0 && $refused->getCode() === Frame::TRY_LATER
+                ? new ConnectionFailed("{$refused->getMessage()}. The event may have arrived.", $fate, $refused)
+                : $refused;
         } catch (Throwable $error) {
             $this->close();
             throw $this->withFate($error, $fate);

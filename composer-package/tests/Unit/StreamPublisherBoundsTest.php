@@ -7,6 +7,7 @@ namespace Rustecho\Laravel\Tests\Unit;
 use Rustecho\ConnectionFailed;
 use Rustecho\Exception;
 use Rustecho\Laravel\Tests\Support\FakePeer;
+use Rustecho\Refused;
 use Rustecho\Timeout;
 
 /** How long the pure-PHP client takes at the most, and how it comes to a connection again. */
@@ -176,6 +177,23 @@ final class StreamPublisherBoundsTest extends StreamPublisherTestCase
 
         self::assertSame(Exception::FATE_UNKNOWN, $error->getCode());
         self::assertStringContainsString('The event may have arrived', $error->getMessage());
+    }
+
+    public function testWhoIsTurnedAwayAfterABreakIsNotToldThatTheEventWasRefused(): void
+    {
+        $this->sidecar->start(static function (FakePeer $peer): void {
+            static $connections = 0;
+            $publish = (array) $peer->readPublish();
+            $connections++ === 0 ? $peer->close() : $peer->refuse($publish, 8, 'stopping');
+        });
+        $publisher = $this->publisher(['timeout_ms' => 300]);
+
+        $error = $this->failure(ConnectionFailed::class, static fn () => $publisher->publish(['c'], 'e', '1', null));
+        $next = $this->failure(Refused::class, static fn () => $publisher->publish(['c'], 'e', '2', null));
+
+        self::assertSame(Exception::FATE_UNKNOWN, $error->getCode());
+        self::assertStringContainsString('stopping. The event may have arrived', $error->getMessage());
+        self::assertSame(8, $next->getCode(), 'a sidecar that answers is asked again at once');
     }
 
     public function testAChildGetsItsOwnConnectionAndIdsAndLeavesTheParentsAlone(): void
