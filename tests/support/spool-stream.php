@@ -1,7 +1,7 @@
 <?php
 
-// Publishes numbered events, one every so many milliseconds, by the extension or in pure PHP, until the file STOP is there; prints how
-// many were spooled, and how many accepted.
+// Publishes numbered events, one every so many milliseconds, by the extension or in pure PHP, until the file STOP is there; each says how
+// many were accepted before it. Prints how many were spooled, and how many accepted.
 //
 //   php spool-stream.php extension|php SOCKET SPOOL NAME PAUSE_MS STOP
 
@@ -18,7 +18,7 @@ $settings = Settings::from(['socket' => $socket, 'spool' => $spool, 'on_failure'
 $publisher = $road === 'php' ? new StreamPublisher($settings, new Psr\Log\NullLogger()) : new ExtensionPublisher($settings);
 $spooled = 0;
 for ($number = 1; ! file_exists($stop); $number++) {
-    $json = json_encode(["writer" => $name, "number" => $number, "padding" => str_repeat("x", 150)]);
+    $json = json_encode(["writer" => $name, "number" => $number, "accepted" => $number - 1 - $spooled, "padding" => str_repeat("x", 150)]);
     $spooled += $publisher->publish(['orders'], 'Shipped', $json, null)->spooled ? 1 : 0;
     usleep(1000 * (int) $pause);
 }
