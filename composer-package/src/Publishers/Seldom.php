@@ -26,17 +26,17 @@ final class Seldom
      */
     public function isDue(int $seconds, string $about = ''): bool
     {
-        $file = $about === '' ? $this->file : "$this->file-" . hash('crc32b', $about);
         $last = self::$said[$about] ?? null;
         if ($last !== null && ($this->sapi === 'cli' || time() - $last < $seconds)) {
             return false;
         }
-        $last = $this->sapi === 'cli' ? null : self::touched($file);
+        $file = $this->sapi === 'cli' ? null : $this->memory($about);
+        $last = $file === null ? null : self::touched($file);
         $due = $last === null || time() - $last >= $seconds;
-        if ($due && $this->sapi !== 'cli') {
-            $due = @touch($file); // where nothing remembers, each request would say it
+        if ($due && $file !== null) {
+            @touch($file); // where that fails, each request says it
         }
-        self::$said[$about] = $due ? time() : (int) $last;
+        self::$said[$about] = $due ? time() : $last;
 
         return $due;
     }
@@ -45,6 +45,16 @@ final class Seldom
     public static function forget(): void
     {
         self::$said = [];
+    }
+
+    /** A file of the application or, where its folder cannot be written to, of the system. */
+    private function memory(string $about): string
+    {
+        $file = $about === '' ? $this->file : "$this->file-" . hash('crc32b', $about);
+
+        return is_writable(file_exists($file) ? $file : dirname($file))
+            ? $file
+            : sys_get_temp_dir() . '/rustecho-said-' . hash('crc32b', $file);
     }
 
     private static function touched(string $file): ?int

@@ -55,6 +55,20 @@ final class WarningsTest extends TestCase
         self::assertSame(['/run/a.sock', '/run/b.sock', '/run/a.sock'], $this->sockets());
     }
 
+    public function testWhereItsFolderCannotBeWrittenToTheSystemsRemembers(): void
+    {
+        $this->file = '/proc/nowhere/' . getmypid();
+        $file = "$this->file-" . hash('crc32b', 'spool of /run/a.sock');
+        $memory = sys_get_temp_dir() . '/rustecho-said-' . hash('crc32b', $file);
+        foreach (['/run/a.sock', '/run/a.sock'] as $socket) {
+            Seldom::forget();
+            $this->spooled($socket, 'fpm-fcgi');
+        }
+
+        unlink($memory);
+        self::assertSame(['/run/a.sock'], $this->sockets());
+    }
+
     private function spooled(string $socket, string $sapi): void
     {
         $warnings = new Warnings($this->log, new Seldom($this->file, $sapi));
