@@ -194,7 +194,7 @@ pub(in crate::ingest) fn group_id(group: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use interprocess::local_socket::traits::tokio::Listener as _;
-    use std::os::unix::net::UnixStream;
+    use std::{os::unix::net::UnixStream, time::Duration};
 
     use super::*;
     use crate::testing::TempDir;
@@ -242,6 +242,15 @@ mod tests {
         socket.listen(0).unwrap();
         let _first = UnixStream::connect(&settings.path).unwrap();
         assert!(matches!(Door::open(&settings, Replace::DeadOnly), Err(BindError::InUse(_))));
+        // To be taken over from it is, when it hangs, and not when it only was busy and proves to be another's.
+        drop(Door::open(&settings, us()).unwrap());
+        let busy = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(100));
+            (socket.accept().unwrap(), socket.accept().unwrap())
+        });
+        let init = Replace::Predecessor(rustix::process::Pid::INIT);
+        assert!(matches!(Door::open(&settings, init), Err(BindError::InUse(_))));
+        busy.join().unwrap();
     }
 
     #[tokio::test]

@@ -5,6 +5,8 @@ use std::{
     io,
     os::unix::fs::{FileTypeExt, MetadataExt},
     path::Path,
+    thread,
+    time::Duration,
 };
 
 use rustix::{
@@ -14,6 +16,10 @@ use rustix::{
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::listener::BindError;
+
+/// How often it is tried to be let in, and what lies between.
+const LOOKS: usize = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
 
 /// What may be done about a socket that somebody listens on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +63,11 @@ pub(super) fn is_free(path: &Path, replace: Replace) -> Result<(), BindError> {
         Ok(found) if !found.file_type().is_socket() => return Err(BindError::NotASocket(path.into())),
         Ok(_) => {}
     }
-    match (listener_of(path), replace) {
+    let listener = match replace {
+        Replace::DeadOnly => listener_of(path),
+        Replace::Predecessor(_) => patiently(path),
+    };
+    match (listener, replace) {
         (Listener::None, _) => Ok(()),
         // One that hangs takes nobody in any more, and does not say who it is. It is the one that is to be taken over from, as a rule.
         (Listener::Full, Replace::Predecessor(_)) => Ok(()),
@@ -77,6 +87,18 @@ enum Listener {
     Process(Option<i32>),
     /// Somebody whose backlog is full.
     Full,
+}
+
+/// Who listens there; one that is only busy gets half a second to let us in.
+fn patiently(path: &Path) -> Listener {
+    let looks = std::iter::repeat_with(|| match listener_of(path) {
+        Listener::Full => {
+            thread::sleep(BETWEEN_LOOKS);
+            None
+        }
+        other => Some(other),
+    });
+    looks.take(LOOKS).flatten().next().unwrap_or(Listener::Full)
 }
 
 /// Who listens there. One that does not let us in does, too.
