@@ -137,9 +137,9 @@ impl Stream {
     /// have already.
     async fn append(&self, redis: &mut Commands, batch: &[Bytes]) -> Result<(), RedisError> {
         let mut pipe = redis::pipe();
+        let most = self.volume.most();
         for bytes in batch {
-            let length = self.volume.cut();
-            pipe.cmd("XADD").arg(&self.key).arg("MAXLEN").arg("~").arg(length).arg("*").arg("m").arg(&bytes[..]);
+            pipe.cmd("XADD").arg(&self.key).arg("MAXLEN").arg("~").arg(most).arg("*").arg("m").arg(&bytes[..]);
         }
         pipe.cmd("PEXPIRE").arg(&self.key).arg(EXPIRY.as_millis() as u64).ignore();
         let read = *self.place.lock();
@@ -263,6 +263,30 @@ impl Stream {
         Ok(())
     }
 
+    /// Takes out of the stream what is before that which has room in it. What fails is tried again behind the next read.
+    async fn trim(&self, redis: &mut Commands) {
+        let Some((first, count)) = self.volume.surplus() else { return };
+        let trim = |by: &str, to: String| {
+            let mut trim = cmd("XTRIM");
+            trim.arg(&self.key).arg(by).arg("~").arg(to);
+            trim
+        };
+        let mut trimmed: Result<Value, _> = redis.query(&trim("MINID", first.to_string())).await;
+        if trimmed.as_ref().is_err_and(|error| !is_lost(error)) {
+            // Before Redis 6.2 only by number, which counts what has come since as well.
+            trimmed = redis.query(&trim("MAXLEN", count.to_string())).await;
+        }
+        match trimmed {
+            Ok(_) => self.volume.is_trimmed(),
+            Err(error) if !is_lost(&error) && self.volume.is_first_refusal() => tracing::error!(
+                %error,
+                key = self.key,
+                "Redis refused to trim the cluster's stream (XTRIM): it may have more than cluster.streamBytes"
+            ),
+            Err(_) => {}
+        }
+    }
+
     async fn read_from(
         &self,
         redis: &mut Commands,
@@ -306,7 +330,10 @@ impl Stream {
             // A reader that is behind may find the stream cut; and a cluster's connection comes back by itself.
             behind = if entries.len() < most { 0 } else { behind + most };
             let is_late = asked.elapsed() > BLOCK + LATE;
-            portion.read(entries.iter().map(|entry| message_of(entry).map_or(0, <[u8]>::len)), is_late, &self.volume);
+            let size_of = |entry| message_of(entry).map_or(0, <[u8]>::len);
+            let messages = entries.iter().filter_map(|entry| Some((Place::parse(&entry.id)?, size_of(entry))));
+            portion.read(messages, is_late, &self.volume);
+            self.trim(redis).await;
             let doubt = if is_late {
                 Some(self.doubt(redis).await?)
             } else {

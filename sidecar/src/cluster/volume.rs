@@ -1,9 +1,14 @@
 //! How large messages are: what the stream keeps, and what one read asks for, are bounded in bytes by their numbers, since Redis
 //! has no other bound.
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use parking_lot::Mutex;
+
+use super::link::Place;
 
 /// Fewer are not kept, whatever their size: whoever reads has to find something.
 const LEAST: usize = 32;
@@ -17,54 +22,71 @@ pub(super) struct Volume {
     most: usize,
     budget: usize,
     newest: Mutex<Newest>,
+    is_refused: AtomicBool,
 }
 
-/// The newest messages that are within the budget.
+/// The newest messages that are within the budget, as far as they have been read.
 #[derive(Default)]
 struct Newest {
-    sizes: VecDeque<u32>,
+    /// Where each stands, and its size.
+    messages: VecDeque<(Place, u32)>,
     bytes: usize,
-    /// One had no room beside those before it, and no message since was written with that in mind.
-    is_cut: bool,
-    /// The same, until there are as many as may be.
+    /// There are some before them that had no room, and that the stream may still have.
+    is_surplus: bool,
+    /// There were some, until there are as many as may be.
     is_full: bool,
 }
 
 impl Volume {
     pub(super) fn new(most: usize, budget: usize) -> Self {
-        Self { most, budget, newest: Mutex::default() }
+        Self { most, budget, newest: Mutex::default(), is_refused: AtomicBool::new(false) }
     }
 
-    /// How many messages the stream is to keep when the next one is written. It is cut once for what had no room: what is gone then
-    /// needs no further cut.
-    pub(super) fn cut(&self) -> usize {
-        let mut newest = self.newest.lock();
-        if std::mem::take(&mut newest.is_cut) { self.least(&newest) } else { self.most }
+    /// How many messages the stream keeps at most, about.
+    pub(super) fn most(&self) -> usize {
+        self.most
+    }
+
+    /// Where the stream is to begin, and how many messages are left then, if there are some before that have no room.
+    pub(super) fn surplus(&self) -> Option<(Place, usize)> {
+        let newest = self.newest.lock();
+        let &(first, _) = newest.messages.front().filter(|_| newest.is_surplus)?;
+        Some((first, newest.messages.len()))
+    }
+
+    /// It begins there.
+    pub(super) fn is_trimmed(&self) {
+        self.newest.lock().is_surplus = false;
+    }
+
+    /// Redis refuses that: whether for the first time.
+    pub(super) fn is_first_refusal(&self) -> bool {
+        !self.is_refused.swap(true, Relaxed)
     }
 
     /// How many messages the stream surely has.
     pub(super) fn kept(&self) -> usize {
         let newest = self.newest.lock();
-        if newest.is_full { self.least(&newest) } else { self.most }
-    }
-
-    fn least(&self, newest: &Newest) -> usize {
-        newest.sizes.len().clamp(LEAST.min(self.most), self.most)
+        if newest.is_full { newest.messages.len() } else { self.most }
     }
 
     /// The next message is there.
-    fn read(&self, size: usize) {
+    fn read(&self, place: Place, size: usize) {
+        let least = LEAST.min(self.most);
         let mut newest = self.newest.lock();
+        if newest.messages.back().is_some_and(|(last, _)| place <= *last) {
+            *newest = Newest::default(); // a stream that starts anew, or one that is read again
+        }
         newest.bytes += size;
-        newest.sizes.push_back(u32::try_from(size).unwrap_or(u32::MAX));
-        while newest.bytes > self.budget || newest.sizes.len() > self.most {
+        newest.messages.push_back((place, u32::try_from(size).unwrap_or(u32::MAX)));
+        while newest.messages.len() > self.most || (newest.bytes > self.budget && newest.messages.len() > least) {
             let is_full = newest.bytes > self.budget;
-            newest.is_cut |= is_full;
+            newest.is_surplus |= is_full;
             newest.is_full |= is_full;
-            let Some(oldest) = newest.sizes.pop_front() else { break };
+            let Some((_, oldest)) = newest.messages.pop_front() else { break };
             newest.bytes = newest.bytes.saturating_sub(oldest as usize);
         }
-        newest.is_full &= newest.sizes.len() < self.most;
+        newest.is_full &= newest.messages.len() < self.most;
     }
 }
 
@@ -89,11 +111,11 @@ impl Portion {
         self.now
     }
 
-    /// It has brought messages of these sizes; `is_late`: this node, or the connection, stood still meanwhile.
-    pub(super) fn read(&mut self, sizes: impl Iterator<Item = usize>, is_late: bool, volume: &Volume) {
+    /// It has brought messages at these places, of these sizes; `is_late`: this node, or the connection, stood still meanwhile.
+    pub(super) fn read(&mut self, messages: impl Iterator<Item = (Place, usize)>, is_late: bool, volume: &Volume) {
         let (mut count, mut bytes) = (0, 0);
-        for size in sizes {
-            volume.read(size);
+        for (place, size) in messages {
+            volume.read(place, size);
             (count, bytes) = (count + 1, bytes + size);
         }
         self.is_open = false;
@@ -111,20 +133,40 @@ mod tests {
     #[test]
     fn of_large_messages_as_many_are_kept_as_the_budget_has_room_for() {
         let volume = Volume::new(5_000, 256 * MIB);
-        let read = |count: usize, size| (0..count).for_each(|_| volume.read(size));
+        let mut last = 0;
+        let mut read = |count: u64, size| {
+            for at in last..last + count {
+                volume.read(Place(at, 0), size);
+            }
+            last += count;
+        };
         read(10_000, 200);
-        assert_eq!((volume.cut(), volume.kept()), (5_000, 5_000));
+        assert_eq!((volume.surplus(), volume.kept()), (None, 5_000));
         read(1, 10 * MIB);
-        assert_eq!((volume.cut(), volume.kept()), (5_000, 5_000), "one is no reason to forget the others");
+        assert_eq!((volume.surplus(), volume.kept()), (None, 5_000), "one is no reason to forget the others");
         read(200, 2 * MIB);
-        assert_eq!((volume.cut(), volume.kept()), (128, 128));
-        assert_eq!((volume.cut(), volume.kept()), (5_000, 128), "those that were too much are gone");
+        assert_eq!((volume.surplus(), volume.kept()), (Some((Place(10_073, 0), 128)), 128));
+        volume.is_trimmed();
+        assert_eq!((volume.surplus(), volume.kept()), (None, 128), "those that were too much are gone");
         read(200, 10 * MIB);
         read(1, 200);
-        assert_eq!((volume.cut(), volume.kept()), (LEAST, LEAST), "also when small ones followed");
+        assert_eq!(volume.surplus(), Some((Place(10_370, 0), LEAST)), "also when small ones followed");
+        assert_eq!(volume.kept(), LEAST);
         read(5_000, 200);
-        assert_eq!((volume.cut(), volume.kept()), (5_000, 5_000));
-        assert_eq!(Volume::new(10, 1).cut(), 10);
+        assert_eq!(volume.kept(), 5_000);
+    }
+
+    #[test]
+    fn what_little_a_stream_may_have_is_kept_whatever_its_size() {
+        let volume = Volume::new(10, 1);
+        (0..20).for_each(|at| volume.read(Place(at, 0), 5));
+        assert_eq!((volume.surplus(), volume.kept()), (Some((Place(10, 0), 10)), 10));
+        volume.read(Place(3, 0), 5);
+        assert_eq!(volume.surplus(), None, "where it starts anew, nothing is known of it");
+    }
+
+    fn of<const N: usize>(sizes: [usize; N]) -> impl Iterator<Item = (Place, usize)> {
+        sizes.into_iter().map(|size| (Place::START, size))
     }
 
     #[test]
@@ -133,14 +175,14 @@ mod tests {
         let mut portion = Portion::new(256);
         assert_eq!(portion.begin(), CAREFUL);
         for _ in 0..5 {
-            portion.read([100; 16].into_iter(), false, &volume);
+            portion.read(of([100; 16]), false, &volume);
             portion.begin();
         }
-        portion.read([100; 16].into_iter(), false, &volume);
+        portion.read(of([100; 16]), false, &volume);
         assert_eq!(portion.begin(), 256);
-        portion.read([5 * MIB; 256].into_iter(), false, &volume);
+        portion.read(of([5 * MIB; 256]), false, &volume);
         assert_eq!(portion.begin(), 1);
-        portion.read([100].into_iter(), false, &volume);
+        portion.read(of([100]), false, &volume);
         assert_eq!(portion.begin(), 2, "it grows again");
         portion.read(std::iter::empty(), false, &volume);
         assert_eq!(portion.begin(), 4);
@@ -152,10 +194,10 @@ mod tests {
         let mut portion = Portion::new(256);
         for _ in 0..8 {
             portion.begin();
-            portion.read([100; 16].into_iter(), false, &volume);
+            portion.read(of([100; 16]), false, &volume);
         }
         assert_eq!(portion.begin(), 256);
-        portion.read([100].into_iter(), true, &volume);
+        portion.read(of([100]), true, &volume);
         assert_eq!(portion.begin(), CAREFUL);
         assert_eq!(portion.begin(), CAREFUL / 2, "the last one failed");
         assert_eq!([portion.begin(), portion.begin(), portion.begin(), portion.begin()], [4, 2, 1, 1]);
