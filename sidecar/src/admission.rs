@@ -16,7 +16,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::{
     bounds::{Bound, Refusals},
-    config::{Config, Limits, OriginPolicy},
+    config::{Config, LARGEST_RATE_PER_IP, Limits, OriginPolicy},
     counters::Counters,
     edge::{Handshake, UNTRUSTED},
     once::Once,
@@ -260,10 +260,29 @@ fn is_public(address: IpAddr) -> bool {
 /// Who a socket belongs to, where that can be told: all that come from one address, or from the 2^64 around one of IPv6. None where
 /// the address is a proxy's, or may be.
 pub fn household(proxies: &[IpNet], handshake: &Handshake) -> Option<IpAddr> {
+    let visitor = visitor(proxies, handshake)?;
+    (is_public(visitor) && !proxies::is_one(proxies, visitor)).then(|| places::household(visitor))
+}
+
+/// Among whose subscriptions one of a socket counts, and how many they may ask for in a second; none where nothing bounds them.
+pub fn subscribes_of(config: &Config, handshake: &Handshake) -> Option<(IpAddr, u32)> {
+    let proxies = &config.visitors.proxies;
+    match config.limits.subscribes_per_second_per_ip {
+        Some(rate) => Some((places::household(visitor(proxies, handshake)?), rate)),
+        None => {
+            // A minute's worth is what so many pages with twelve channels ask for when their network is back.
+            let pages = config.limits.connections_per_ip.unwrap_or(PUBLIC_PER_IP).max(PUBLIC_PER_IP);
+            let rate = u32::try_from(pages / 5).unwrap_or(LARGEST_RATE_PER_IP).min(LARGEST_RATE_PER_IP);
+            Some((household(proxies, handshake)?, rate))
+        }
+    }
+}
+
+/// The address that a socket was opened from, as far as that can be told.
+fn visitor(proxies: &[IpNet], handshake: &Handshake) -> Option<IpAddr> {
     let peer = handshake.peer?;
     let chain = handshake.headers.get("x-forwarded-for").filter(|_| proxies::is_one(proxies, peer));
-    let visitor = chain.map_or(peer, |chain| proxies::last_stranger(proxies, peer, chain.as_bytes()));
-    (is_public(visitor) && !proxies::is_one(proxies, visitor)).then(|| places::household(visitor))
+    Some(chain.map_or(peer, |chain| proxies::last_stranger(proxies, peer, chain.as_bytes())))
 }
 
 /// Whether a request may open a connection: an edge takes it for one of a session only when it names one. Where two names could

@@ -77,6 +77,8 @@ bounds! {
     Subscriptions: "limits.subscriptionsPerSocket", refused_subscriptions, "`subscription_error` 429, the key in its third argument";
     /// Subscriptions asked for too fast.
     Subscribes: "limits.subscribesPerSecond", refused_subscribes, "`subscription_error` 429, the key in its third argument";
+    /// Subscriptions asked for too fast by the sockets of one address.
+    SubscribesPerIp: "limits.subscribesPerSecondPerIp", refused_subscribes_per_ip, "`subscription_error` 429, the key in its third argument";
     /// A channel name of a client that is too long.
     ChannelName: "limits.channelNameBytes", refused_channel_names, "client: `subscription_error` 414, the key in its third argument; publisher: an exception";
     /// A channel name of a client with characters it may not have.

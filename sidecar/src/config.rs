@@ -39,7 +39,7 @@ pub use cluster::ClusterConfig;
 pub use environment::Environment;
 pub(crate) use file::without_comments;
 pub use file::{Flavour, OLD_FILE, OUR_FILE, Place, SERVICE_FOLDER, SYSTEM_FILE, read as read_file};
-pub use limits::{Characters, Limits, SlowClients};
+pub use limits::{Characters, LARGEST_RATE_PER_IP, Limits, SlowClients};
 pub use live::Live;
 #[cfg(feature = "fuzzing")]
 pub use load::fuzz;

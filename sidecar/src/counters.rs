@@ -174,6 +174,8 @@ counters! {
     refused_subscriptions => over_limit { limit = "limits.subscriptionsPerSocket" },
     /// Subscriptions refused because they came too fast (limits.subscribesPerSecond).
     refused_subscribes => over_limit { limit = "limits.subscribesPerSecond" },
+    /// Subscriptions refused because those of their address came too fast (limits.subscribesPerSecondPerIp).
+    refused_subscribes_per_ip => over_limit { limit = "limits.subscribesPerSecondPerIp" },
     /// Subscriptions, whispers and publishes refused because the channel's name was too long (limits.channelNameBytes).
     refused_channel_names => over_limit { limit = "limits.channelNameBytes" },
     /// Subscriptions, whispers and publishes refused because of a character in the channel's name (limits.channelCharacters).

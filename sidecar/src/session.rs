@@ -39,6 +39,7 @@ mod asked;
 mod bounded;
 mod census;
 mod elsewhere;
+mod households;
 mod idle;
 mod kept;
 mod lingering;
@@ -57,6 +58,7 @@ mod whispered;
 
 pub use census::Census;
 use elsewhere::Elsewhere;
+use households::Households;
 use kept::Kept;
 pub use lingering::Lingering;
 use request::{ClientEvent, Subscription, Wrong};
@@ -98,6 +100,7 @@ pub struct Clients {
     kept: Kept,
     silent: Arc<Silent>,
     elsewhere: Elsewhere,
+    households: Households,
     stopping: AtomicBool,
 }
 
@@ -110,6 +113,7 @@ impl Clients {
             kept: Kept::default(),
             silent: Arc::default(),
             elsewhere: Elsewhere::default(),
+            households: Households::default(),
             stopping: AtomicBool::new(false),
         }
     }
@@ -206,7 +210,7 @@ impl Sessions for Clients {
         let limits = &settings.limits;
         let done = match event.name.as_str() {
             "subscribe" => Subscription::parse(payload, limits).and_then(|wanted| {
-                self.context.may_ask(&session, &wanted)?;
+                self.context.may_ask(&session, &wanted, &self.households)?;
                 self.context.subscribe(&session, wanted);
                 Ok(())
             }),

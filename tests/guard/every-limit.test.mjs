@@ -173,6 +173,10 @@ const CASES = {
   }, { socketio: { maxHttpBufferSize: 1_000 } }, 4],
   'limits.subscriptionsPerSocket': [{ subscriptionsPerSocket: 1 }, (sidecar) => subscribing(sidecar, ['a', 'b'])],
   'limits.subscribesPerSecond': [{ subscribesPerSecond: 1 }, (sidecar) => subscribing(sidecar, ['a', 'b', 'c', 'd'])],
+  'limits.subscribesPerSecondPerIp': [{ subscribesPerSecondPerIp: 1 }, async (sidecar) => [
+    await subscribing(sidecar, Array.from({ length: 70 }, (_, at) => `a-${at}`)),
+    await subscribing(sidecar, Array.from({ length: 10 }, (_, at) => `b-${at}`)), // another socket of the same address
+  ], {}, 2],
   'limits.channelNameBytes': [{ channelNameBytes: 20 }, async (sidecar) => [await subscribing(sidecar, ['x'.repeat(21)]), ...await publishing(sidecar, { channel: 'x'.repeat(21) })]],
   'limits.channelCharacters': [{ channelCharacters: 'pusher' }, async (sidecar) => [await subscribing(sidecar, ['a b']), ...await publishing(sidecar, { channel: 'a b' })]],
   'limits.eventNameBytes': [{ eventNameBytes: 20 }, async (sidecar) => [await whispering(sidecar, { event: `client-${'x'.repeat(20)}`, data: 1 }), ...await publishing(sidecar, { name: 'x'.repeat(21) })]],

@@ -12,16 +12,25 @@ pub struct Bucket {
 impl Bucket {
     /// Takes one, at most `rate` in a second. `now` is in milliseconds.
     pub fn take(&mut self, rate: u32, now: u32) -> bool {
-        let passed = now.wrapping_sub(self.at);
-        let back = u64::from(passed) * u64::from(rate);
-        let used = u64::from(self.used).saturating_sub(back);
+        self.take_of(rate, 1, now)
+    }
+
+    /// As [`Bucket::take`], with so many seconds' worth at once; they times the rate are below 2^32 thousandths.
+    pub fn take_of(&mut self, rate: u32, seconds: u32, now: u32) -> bool {
         let one = 1_000;
-        let full = u64::from(rate) * one;
+        let full = u64::from(rate) * u64::from(seconds) * one;
+        let back = u64::from(now.wrapping_sub(self.at)) * u64::from(rate);
+        let used = u64::from(self.used).min(full).saturating_sub(back); // it may have been filled at a higher rate
         let fits = used + one <= full;
         let used = if fits { used + one } else { used };
         self.used = u32::try_from(used).unwrap_or(u32::MAX);
         self.at = now;
         fits
+    }
+
+    /// Whether nothing of it is used any more.
+    pub fn is_whole(&self, rate: u32, now: u32) -> bool {
+        u64::from(now.wrapping_sub(self.at)) * u64::from(rate) >= u64::from(self.used)
     }
 }
 
@@ -38,6 +47,18 @@ mod tests {
         assert_eq!(take(&mut bucket, 50, 5_100), 1);
         assert_eq!(take(&mut bucket, 50, 5_600), 5);
         assert_eq!(take(&mut bucket, 50, 60_000), 10);
+    }
+
+    #[test]
+    fn more_seconds_worth_at_once() {
+        let mut bucket = Bucket::default();
+        let take = |bucket: &mut Bucket, now: u32| (0..1_000).filter(|_| bucket.take_of(10, 60, now)).count();
+        assert_eq!(take(&mut bucket, 5_000), 600);
+        assert_eq!(take(&mut bucket, 7_000), 20);
+        assert!(!bucket.is_whole(10, 66_999));
+        assert!(bucket.is_whole(10, 67_000));
+        assert_eq!(take(&mut bucket, 99_000_000), 600);
+        assert!(bucket.take_of(2, 60, 99_000_500), "a lower rate does not shut it for longer");
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub fn markdown() -> String {
             "" if *bound == Bound::PublishersPerUser => {
                 "three quarters of what the other users leave of `limits.publishers`".to_owned()
             }
+            "" if *bound == Bound::SubscribesPerIp => {
+                "a fifth of `limits.connectionsPerIp`, `2000` at least".to_owned()
+            }
             "" => "`10000` for public addresses".to_owned(),
             default => format!("`{default}`"),
         };

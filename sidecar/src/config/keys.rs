@@ -150,8 +150,8 @@ pub const KEYS: &[Key] = &[
          and those that `socketio.origins` names: `https://app.example.com`, `app.example.com`, `app.example.com:8443`, \
          `*.example.com`, `null` (apps without an origin), `*`. In the environment: commas between them.").live(),
     key("trustedProxies", "TRUSTED_PROXIES", "[]", "Addresses and networks of your proxies, such as `127.0.0.1` and `10.0.0.0/8`: \
-         only they are believed what `X-Forwarded-For` and `X-Forwarded-Host` say, which `limits.connectionsPerIp` and \
-         `originPolicy` go by. Without those of this machine nginx itself is the one visitor that is seen, and a private \
+         only they are believed what `X-Forwarded-For` and `X-Forwarded-Host` say, which the limits of one address \
+         (`limits.connectionsPerIp`, `limits.subscribesPerSecondPerIp`) and `originPolicy` go by. Without those of this machine nginx itself is the one visitor that is seen, and a private \
          address has no bound.").live(),
     key("clients", "CLIENTS", "[]", "Who may use the HTTP API. In the environment: `id:key`, commas between clients; \
          a third part is the secret.").hidden().live(),
@@ -328,6 +328,10 @@ pub const KEYS: &[Key] = &[
     key("limits.subscriptionsPerSocket", "LIMITS_SUBSCRIPTIONS_PER_SOCKET", "1000", "Most channels of one socket.").live(),
     key("limits.subscribesPerSecond", "LIMITS_SUBSCRIBES_PER_SECOND", "1000", "Most subscriptions that one socket may ask for in a \
          second, granted or not.").live(),
+    key("limits.subscribesPerSecondPerIp", "LIMITS_SUBSCRIBES_PER_SECOND_PER_IP", "", "Most subscriptions that the sockets of one \
+         address, or of one IPv6 /64, may ask for together in a second, on the average of a minute: a minute's worth may come at once, \
+         as when a network is back, 1 to 70000. Without it a fifth of `limits.connectionsPerIp`, 2000 at least, for public addresses, and no \
+         limit for private ones. In a cluster every node hears of most of them.").live(),
     key("limits.channelNameBytes", "LIMITS_CHANNEL_NAME_BYTES", "512", "Longest channel name, in bytes.").live(),
     key("limits.channelCharacters", "LIMITS_CHANNEL_CHARACTERS", "\"printable\"", "What a channel name may consist of. `any`; \
          `printable`: no control characters; `pusher`: letters and digits of ASCII and `_-=@,.;`, as at Pusher. In a \

@@ -12,6 +12,8 @@ const LARGEST_MEMORY: u64 = 1 << 50;
 const SMALLEST_HEADER: u64 = 8192;
 const DAY_MS: u64 = 86_400_000;
 const MS: RangeInclusive<u64> = 1..=600_000;
+/// A minute's worth of it is what a [`Bucket`](crate::bounds::Bucket) can hold.
+pub const LARGEST_RATE_PER_IP: u32 = 70_000;
 
 /// Which characters a channel name may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +68,8 @@ pub struct Limits {
     pub subscriptions_per_socket: usize,
     /// `subscribesPerSecond`. Default 1,000: a page that comes back asks for everything it had at once.
     pub subscribes_per_second: u32,
+    /// `subscribesPerSecondPerIp`; none is the default for public addresses alone.
+    pub subscribes_per_second_per_ip: Option<u32>,
     /// `channelNameBytes`. Default 512.
     pub channel_name: usize,
     /// `channelCharacters`. Default printable; the old server's files: any.
@@ -123,6 +127,7 @@ impl Default for Limits {
             header: 64 * 1024,
             subscriptions_per_socket: 1_000,
             subscribes_per_second: 1_000,
+            subscribes_per_second_per_ip: None,
             channel_name: 512,
             channel_characters: Characters::Printable,
             event_name: 512,
@@ -160,6 +165,7 @@ pub(super) fn read(reader: &mut Reader<'_>, flavour: Flavour, edge: EdgeKind) ->
     };
     let pieces = |number: Option<u64>| number.and_then(|number| usize::try_from(number).ok());
     let connections_per_ip = pieces(optional(reader, "limits.connectionsPerIp", LARGEST));
+    let subscribes_per_ip = optional(reader, "limits.subscribesPerSecondPerIp", LARGEST_RATE_PER_IP.into());
     let publishers_per_user = pieces(optional(reader, "limits.publishersPerUser", LARGEST));
     let memory = optional(reader, "limits.memoryBytes", LARGEST_MEMORY);
     let handshake = reader.millis("limits.handshakeMs", MS, default.handshake);
@@ -179,6 +185,7 @@ pub(super) fn read(reader: &mut Reader<'_>, flavour: Flavour, edge: EdgeKind) ->
     let mut rate = |name: &str, default: u32| u32::try_from(limit(name, default as usize)).unwrap_or(default);
     Limits {
         subscribes_per_second: rate("subscribesPerSecond", default.subscribes_per_second),
+        subscribes_per_second_per_ip: subscribes_per_ip.and_then(|rate| u32::try_from(rate).ok()),
         whispers_per_second: rate("whispersPerSecond", default.whispers_per_second),
         connections: limit("connections", default.connections),
         connections_per_ip,

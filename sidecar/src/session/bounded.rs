@@ -6,11 +6,12 @@ use bytes::Bytes;
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{
-    ClientEvent, Context, Refusal, Session, Subscription, Wrong,
+    ClientEvent, Context, Households, Refusal, Session, Subscription, Wrong,
     request::{self, Over},
     whispered::Whispered,
 };
 use crate::{
+    admission::subscribes_of,
     bounds::{Bound, Bucket},
     channel::ChannelName,
     edge::{DisconnectReason, Packet, Socket, SocketId, packet::quote},
@@ -57,10 +58,28 @@ impl Context {
     }
 
     /// Whether a socket may ask for one more channel now.
-    pub(super) fn may_ask(&self, session: &Session, wanted: &Subscription) -> Result<(), Over> {
-        let rate = self.settings.limits().subscribes_per_second;
-        let may = session.state.lock().rates.subscribes.take(rate, self.refusals.now());
-        if may { Ok(()) } else { Err(Over::new(Bound::Subscribes, rate, wanted.channel.as_str())) }
+    pub(super) fn may_ask(
+        &self,
+        session: &Session,
+        wanted: &Subscription,
+        households: &Households,
+    ) -> Result<(), Over> {
+        let config = self.settings.read();
+        let over = |bound, rate| Err(Over::new(bound, rate, wanted.channel.as_str()));
+        let rate = config.limits.subscribes_per_second;
+        let (may, socket) = {
+            let mut state = session.state.lock();
+            (state.rates.subscribes.take(rate, self.refusals.now()), state.socket().cloned())
+        };
+        if !may {
+            return over(Bound::Subscribes, rate);
+        }
+        match socket.and_then(|socket| subscribes_of(&config, socket.handshake())) {
+            Some((household, rate)) if !households.take(household, rate, || self.refusals.now()) => {
+                over(Bound::SubscribesPerIp, rate)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether there is room on a presence channel for this member.

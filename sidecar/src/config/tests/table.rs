@@ -105,6 +105,7 @@ fn samples() -> Vec<(&'static str, Value, &'static str)> {
         ("limits.subscribeMs", json!(15), "15"),
         ("limits.headerBytes", json!(9000), "9000"),
         ("limits.subscribesPerSecond", json!(14), "14"),
+        ("limits.subscribesPerSecondPerIp", json!(15), "15"),
         ("limits.channelCharacters", json!("pusher"), "pusher"),
         ("limits.whispers", json!(["presence"]), "presence"),
         ("limits.whisperBytes", json!(15), "15"),
