@@ -84,7 +84,7 @@ final class ChannelNames
 
         return match (true) {
             $bytes === 0 => 'is empty; it has to have 1 to ' . self::MAX_BYTES . ' bytes',
-            in_array($name, self::PREFIXES, true) => "is \"$name\" and has nothing after its prefix",
+            $name[$bytes - 1] === '-' && in_array($name, self::PREFIXES, true) => "is \"$name\" and has nothing after its prefix",
             preg_match('//u', $name) !== 1 => 'is not UTF-8',
             $bytes > self::MAX_BYTES => 'begins with "' . Str::limit($name, self::SHOWN_CHARACTERS)
                 . "\" and has $bytes bytes; the limit is " . self::MAX_BYTES . ' bytes',

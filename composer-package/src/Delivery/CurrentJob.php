@@ -36,6 +36,12 @@ final class CurrentJob
         array_pop($this->jobs);
     }
 
+    /** No job is being worked at, as in most requests: then there is nothing to ask. */
+    public function isNone(): bool
+    {
+        return $this->jobs === [];
+    }
+
     /** Whether it is a broadcast, and in a queue that tries again what fails: the connection sync has none. */
     public function canBeTriedAgain(): bool
     {

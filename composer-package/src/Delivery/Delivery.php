@@ -41,37 +41,44 @@ final class Delivery
     }
 
     /**
+     * Takes an event in its parts: most are gone before anybody needs the whole.
+     *
+     * @param list<string> $channels full wire names
      * @param int|null $timeMs how long it may take, in place of the setting
      *
      * @throws Exception where there is no fallback, or the event is no good
      */
     public function publish(
-        Event $event,
+        array $channels,
+        string $name,
+        string $json,
+        ?string $socketId,
         Road $road,
         Settings $settings,
         ?Fallback $fallback,
         bool $more = false,
         ?int $timeMs = null,
     ): Receipt {
-        $id = $this->job->eventId($event->channels, $event->name);
+        $isOfJob = ! $this->job->isNone();
+        $id = $isOfJob ? $this->job->eventId($channels, $name) : null;
         [$ack, $more] = $this->manner($settings->ackOrDefault(), $more);
         // Otherwise the road draws one, for less.
         $id ??= $fallback === null ? null : bin2hex(random_bytes(16));
-        $trace = TraceParent::current() ?? $this->job->trace();
+        $trace = TraceParent::current() ?? ($isOfJob ? $this->job->trace() : null);
         try {
-            $what = [$event->channels, $event->name, $event->json, $event->socketId];
-            $receipt = $road->publish(...$what, id: $id, ack: $ack, more: $more, trace: $trace, timeoutMs: $timeMs);
+            $receipt = $road->publish($channels, $name, $json, $socketId, $id, $ack, $more, $trace, $timeMs);
         } catch (ConnectionFailed | Timeout | Refused $error) {
             if ($fallback === null || ($error instanceof Refused && $error->getCode() !== Frame::TRY_LATER)) {
                 throw $error;
             }
             // What was published before and has failed comes before it there, too.
             $this->collect();
-            $fallback->take($event->withId((string) $id), $error);
+            $fallback->take((new Event($channels, $name, $json, $socketId))->withId((string) $id), $error);
 
             return new Receipt((string) $id, null, false, diverted: true);
         }
         if (($ack === 'deferred' || $more) && ! $receipt->spooled) {
+            $event = new Event($channels, $name, $json, $socketId);
             $this->deferred->add($event->withId($receipt->id), $road, $fallback);
             $this->shutdown->ends($this);
             if ($this->deferred->isFull()) {

@@ -24,7 +24,18 @@ final class EndlessCollection
     /** @param array<mixed> $values */
     public static function isIn(array $values): bool
     {
-        $within = [$values];
+        foreach ($values as $value) {
+            if (is_array($value) || is_object($value)) {
+                return self::isWithin([$values]);
+            }
+        }
+
+        return false; // as for most events, which are flat
+    }
+
+    /** @param list<array<mixed>> $within */
+    private static function isWithin(array $within): bool
+    {
         $seen = 0;
         for ($at = 0; isset($within[$at]) && $seen < self::VALUES; $at++) {
             $each = is_array($within[$at]) ? $within[$at] : self::contents($within[$at]);

@@ -11,7 +11,6 @@ use Rustecho\Laravel\Contracts\Fallback;
 use Rustecho\Laravel\Contracts\Publisher;
 use Rustecho\Laravel\Contracts\Road;
 use Rustecho\Laravel\Delivery\Delivery;
-use Rustecho\Laravel\Delivery\Event;
 use Rustecho\Laravel\Receipt;
 use Rustecho\Laravel\Settings;
 use Rustecho\Laravel\Wire\Deadline;
@@ -101,11 +100,19 @@ final class LazyPublisher implements Publisher
         if (! $road instanceof Road || $this->chosen === null) {
             return $road->publish($channels, $event, $json, $socketId);
         }
-        $one = new Event($channels, $event, $json, $socketId);
-
         // Without any time at all a part could not even be spooled.
         $left = $deadline === null ? null : max(1, intdiv($deadline->left(), 1_000));
 
-        return $this->delivery->publish($one, $road, $this->chosen, $this->fallback, $more, $left);
+        return $this->delivery->publish(
+            $channels,
+            $event,
+            $json,
+            $socketId,
+            $road,
+            $this->chosen,
+            $this->fallback,
+            $more,
+            $left,
+        );
     }
 }
