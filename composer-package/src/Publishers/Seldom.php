@@ -34,7 +34,7 @@ final class Seldom
         $last = $file === null ? null : self::touched($file);
         $due = $last === null || time() - $last >= $seconds;
         if ($due && $file !== null) {
-            @touch($file); // where that fails, each request says it
+            $due = @touch($file); // where nothing remembers, each request would say it
         }
         self::$said[$about] = $due ? time() : $last;
 
@@ -51,10 +51,12 @@ final class Seldom
     private function memory(string $about): string
     {
         $file = $about === '' ? $this->file : "$this->file-" . hash('crc32b', $about);
+        if (is_writable(file_exists($file) ? $file : dirname($file))) {
+            return $file;
+        }
+        $user = function_exists('posix_geteuid') ? posix_geteuid() : 0; // only its own can be touched
 
-        return is_writable(file_exists($file) ? $file : dirname($file))
-            ? $file
-            : sys_get_temp_dir() . '/rustecho-said-' . hash('crc32b', $file);
+        return sys_get_temp_dir() . "/rustecho-said-$user-" . hash('crc32b', $file);
     }
 
     private static function touched(string $file): ?int

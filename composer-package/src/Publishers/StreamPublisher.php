@@ -123,7 +123,7 @@ final class StreamPublisher implements Road
             $open->write(Introduction::frame(), $deadline);
 
             return $this->answers->welcome($open, $deadline);
-        });
+        }, false);
     }
 
     private function deadline(?int $timeoutMs = null): Deadline
@@ -137,9 +137,10 @@ final class StreamPublisher implements Road
      * @template T
      * @param bool $drain whether the answers that are there are read first, since nobody will wait for them
      * @param callable(Connection): T $then
+     * @param bool $isEvent whether the frame is one
      * @return T
      */
-    private function exchange(Deadline $deadline, bool $drain, string $frame, callable $then): mixed
+    private function exchange(Deadline $deadline, bool $drain, string $frame, callable $then, bool $isEvent = true): mixed
     {
         $exchange = function (Connection $open, bool $fresh) use ($deadline, $drain, $frame, $then): mixed {
             array_map($this->answers->note(...), $drain ? $open->drain() : []);
@@ -148,7 +149,7 @@ final class StreamPublisher implements Road
 
             return $then($open);
         };
-        $result = $this->kept->run($deadline, $exchange);
+        $result = $this->kept->run($deadline, $exchange, $isEvent || ! $this->pending->isEmpty());
         $this->absence->isOver();
 
         return $result;
@@ -204,7 +205,7 @@ final class StreamPublisher implements Road
     {
         try {
             $welcome = fn (Connection $open): array => $this->answers->welcome($open, $deadline);
-            $this->exchange($deadline, false, Introduction::frame(), $welcome);
+            $this->exchange($deadline, false, Introduction::frame(), $welcome, false);
 
             return null;
         } catch (ConnectionFailed | Timeout | Refused $error) {

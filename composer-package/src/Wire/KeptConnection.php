@@ -38,11 +38,12 @@ final class KeptConnection
      *
      * @template T
      * @param callable(Connection, bool): T $exchange is told whether the connection is a new one
+     * @param bool $carriesEvents whether there is anything in it that could have arrived
      * @return T
      *
      * @throws \Rustecho\Exception
      */
-    public function run(Deadline $deadline, callable $exchange): mixed
+    public function run(Deadline $deadline, callable $exchange, bool $carriesEvents = true): mixed
     {
         $fate = 0;
         try {
@@ -53,7 +54,7 @@ final class KeptConnection
                     ? $exchange($open, false)
                     : $exchange($this->keep(Connection::open($this->path, $deadline), $deadline), true);
             } catch (ConnectionLost $lost) {
-                $fate = $lost->getCode();
+                $fate = $carriesEvents ? $lost->getCode() : 0;
                 $this->close();
 
                 $new = $this->patient

@@ -7,6 +7,7 @@ namespace Rustecho\Laravel\Tests\Unit;
 use Rustecho\ConnectionFailed;
 use Rustecho\Exception;
 use Rustecho\Laravel\Tests\Support\FakePeer;
+use Rustecho\Laravel\Wire\Frame;
 use Rustecho\Refused;
 use Rustecho\Timeout;
 
@@ -194,6 +195,27 @@ final class StreamPublisherBoundsTest extends StreamPublisherTestCase
         self::assertSame(Exception::FATE_UNKNOWN, $error->getCode());
         self::assertStringContainsString('stopping. The event may have arrived', $error->getMessage());
         self::assertSame(8, $next->getCode(), 'a sidecar that answers is asked again at once');
+    }
+
+    public function testWhoIsTurnedAwayBeforeItsEventIsWrittenIsToldSo(): void
+    {
+        $this->sidecar->start(static function (FakePeer $peer): void {
+            static $connections = 0;
+            if ($connections++ === 0) {
+                $peer->receipt((array) $peer->readPublish());
+                $peer->read(); // what it takes, it is asked
+                $peer->close();
+            } else {
+                $peer->refuse(['id' => bin2hex(Frame::NO_ID)], 8, 'stopping');
+            }
+        });
+        $publisher = $this->publisher(['timeout_ms' => 300]);
+        $publisher->publish(['c'], 'e', '1', null);
+        $json = '"' . str_repeat('x', Frame::DEFAULT_MAX_DATA_BYTES) . '"';
+
+        $error = $this->failure(Refused::class, static fn () => $publisher->publish(['c'], 'e', $json, null));
+
+        self::assertSame(8, $error->getCode());
     }
 
     public function testAChildGetsItsOwnConnectionAndIdsAndLeavesTheParentsAlone(): void

@@ -59,7 +59,7 @@ final class WarningsTest extends TestCase
     {
         $this->file = '/proc/nowhere/' . getmypid();
         $file = "$this->file-" . hash('crc32b', 'spool of /run/a.sock');
-        $memory = sys_get_temp_dir() . '/rustecho-said-' . hash('crc32b', $file);
+        $memory = sys_get_temp_dir() . '/rustecho-said-' . posix_geteuid() . '-' . hash('crc32b', $file);
         foreach (['/run/a.sock', '/run/a.sock'] as $socket) {
             Seldom::forget();
             $this->spooled($socket, 'fpm-fcgi');
