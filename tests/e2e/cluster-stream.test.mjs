@@ -1,4 +1,4 @@
-// What the nodes' stream takes in Redis when events are large: its bound in bytes holds, and nobody misses anything for it.
+// What the nodes' stream takes in Redis when events are large: its bound in bytes holds, and nobody who keeps up misses anything.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -39,7 +39,7 @@ describe('The stream of a cluster', needs('sidecar', 'redis-server', 'redis-cli'
     }
   };
 
-  test('keeps no more than cluster.streamBytes, and everything where that is little', async (t) => {
+  test('keeps no more than cluster.streamBytes, and what follows where that is little', async (t) => {
     const heard = [];
     const page = io(nodes[1].url, { transports: ['websocket'] });
     t.after(() => page.close());
@@ -48,7 +48,11 @@ describe('The stream of a cluster', needs('sidecar', 'redis-server', 'redis-cli'
     await until('the subscription', async () => await nodes[1].subscribers('large') === 1);
     const [key] = (await redis.cli('--scan', '--pattern', '*cluster*')).trim().split('\n');
     const length = async () => Number(await redis.cli('XLEN', key));
-    await publish(0, 200, 'x'.repeat(60_000));
+    // A node that is behind by more than the stream has room for would miss some: it is waited for.
+    for (let number = 0; number < 200; number += 10) {
+      await publish(number, 10, 'x'.repeat(60_000));
+      await until('the page to have heard them', () => heard.length >= number + 10);
+    }
     await until('a stream that is cut', async () => await length() <= FEW);
     const large = await length();
     await publish(200, 300, '');

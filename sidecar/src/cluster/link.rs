@@ -156,6 +156,7 @@ impl Stream {
         if written < read {
             tracing::warn!("the cluster's stream starts anew");
             *self.place.lock() = Some(Place::START);
+            self.volume.forget();
         }
     }
 
@@ -263,28 +264,36 @@ impl Stream {
         Ok(())
     }
 
-    /// Takes out of the stream what is before that which has room in it. What fails is tried again behind the next read.
-    async fn trim(&self, redis: &mut Commands) {
-        let Some((first, count)) = self.volume.surplus() else { return };
+    /// Takes out of the stream what is before that which has room in it. What is left is taken behind the next read. Whether the
+    /// connection may have been another one meanwhile.
+    async fn trim(&self, redis: &mut Commands, is_behind: bool) -> bool {
+        let Some((first, count)) = self.volume.surplus() else { return false };
         let trim = |by: &str, to: String| {
             let mut trim = cmd("XTRIM");
             trim.arg(&self.key).arg(by).arg("~").arg(to);
             trim
         };
-        let mut trimmed: Result<Value, _> = redis.query(&trim("MINID", first.to_string())).await;
-        if trimmed.as_ref().is_err_and(|error| !is_lost(error)) {
+        let asked = tokio::time::Instant::now();
+        let mut trimmed: Result<u64, _> = redis.query(&trim("MINID", first.to_string())).await;
+        if trimmed.as_ref().is_err_and(|error| error.to_string().contains("syntax error")) {
+            if is_behind {
+                return asked.elapsed() > LATE;
+            }
             // Before Redis 6.2 only by number, which counts what has come since as well.
             trimmed = redis.query(&trim("MAXLEN", count.to_string())).await;
         }
         match trimmed {
-            Ok(_) => self.volume.is_trimmed(),
-            Err(error) if !is_lost(&error) && self.volume.is_first_refusal() => tracing::error!(
+            Ok(0) => self.volume.is_trimmed(),
+            Ok(_) => {} // so much at a time
+            Err(error) if is_lost(&error) => return true,
+            Err(error) if self.volume.is_first_refusal() => tracing::error!(
                 %error,
                 key = self.key,
                 "Redis refused to trim the cluster's stream (XTRIM): it may have more than cluster.streamBytes"
             ),
             Err(_) => {}
         }
+        asked.elapsed() > LATE
     }
 
     async fn read_from(
@@ -329,11 +338,13 @@ impl Stream {
             let entries: Vec<_> = reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids).collect();
             // A reader that is behind may find the stream cut; and a cluster's connection comes back by itself.
             behind = if entries.len() < most { 0 } else { behind + most };
-            let is_late = asked.elapsed() > BLOCK + LATE;
+            let mut is_late = asked.elapsed() > BLOCK + LATE;
             let size_of = |entry| message_of(entry).map_or(0, <[u8]>::len);
             let messages = entries.iter().filter_map(|entry| Some((Place::parse(&entry.id)?, size_of(entry))));
             portion.read(messages, is_late, &self.volume);
-            self.trim(redis).await;
+            if !entries.is_empty() {
+                is_late |= self.trim(redis, behind > 0).await;
+            }
             let doubt = if is_late {
                 Some(self.doubt(redis).await?)
             } else {

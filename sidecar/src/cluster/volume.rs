@@ -59,6 +59,11 @@ impl Volume {
         self.newest.lock().is_surplus = false;
     }
 
+    /// The stream starts anew: nothing is known of it.
+    pub(super) fn forget(&self) {
+        *self.newest.lock() = Newest::default();
+    }
+
     /// Redis refuses that: whether for the first time.
     pub(super) fn is_first_refusal(&self) -> bool {
         !self.is_refused.swap(true, Relaxed)
@@ -74,8 +79,11 @@ impl Volume {
     fn read(&self, place: Place, size: usize) {
         let least = LEAST.min(self.most);
         let mut newest = self.newest.lock();
-        if newest.messages.back().is_some_and(|(last, _)| place <= *last) {
-            *newest = Newest::default(); // a stream that starts anew, or one that is read again
+        if newest.messages.binary_search_by_key(&place, |(place, _)| *place).is_ok() {
+            return; // it is read again
+        }
+        if newest.messages.back().is_some_and(|(last, _)| place < *last) {
+            *newest = Newest::default(); // the stream starts anew
         }
         newest.bytes += size;
         newest.messages.push_back((place, u32::try_from(size).unwrap_or(u32::MAX)));
@@ -161,12 +169,14 @@ mod tests {
         let volume = Volume::new(10, 1);
         (0..20).for_each(|at| volume.read(Place(at, 0), 5));
         assert_eq!((volume.surplus(), volume.kept()), (Some((Place(10, 0), 10)), 10));
+        volume.read(Place(19, 0), 5);
+        assert_eq!(volume.kept(), 10, "what is read again is there already");
         volume.read(Place(3, 0), 5);
         assert_eq!(volume.surplus(), None, "where it starts anew, nothing is known of it");
     }
 
     fn of<const N: usize>(sizes: [usize; N]) -> impl Iterator<Item = (Place, usize)> {
-        sizes.into_iter().map(|size| (Place::START, size))
+        sizes.into_iter().enumerate().map(|(at, size)| (Place(at as u64, 0), size))
     }
 
     #[test]

@@ -266,7 +266,7 @@ pub const KEYS: &[Key] = &[
     key("cluster.queueBytes", "CLUSTER_QUEUE_BYTES", "", "What may wait for the other nodes while Redis is away, in bytes, 65536 to \
          4294967296; 67108864 if not given. Beyond that the oldest are lost to them, and counted."),
     key("cluster.streamLength", "CLUSTER_STREAM_LENGTH", "", "How many messages the stream keeps in Redis, about, 100 to 10000000; \
-         5000 if not given."),
+         5000 if not given. Each node remembers 24 bytes of each."),
     key("cluster.streamBytes", "CLUSTER_STREAM_BYTES", "", "How many bytes of them, about, 1048576 to 1099511627776; 268435456 if not \
          given: of large messages it keeps fewer. A node that misses more than it keeps has lost the rest, and counts it."),
     key("cluster.waitMs", "CLUSTER_WAIT_MS", "", "How long what happens at this node waits for Redis, so that all nodes do everything in \
