@@ -43,14 +43,21 @@ unsafe fn copy(bytes: &[u8], to: *mut u8) {
     #[cfg(target_arch = "x86_64")]
     let done = {
         use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_sfence, _mm_stream_si128};
-        let (blocks, _) = bytes.as_chunks::<16>();
-        for (index, block) in blocks.iter().enumerate() {
+        // A line of the cache at a time: one that is written in parts with reads between them takes twice as long.
+        let (lines, _) = bytes.as_chunks::<64>();
+        for (index, line) in lines.iter().enumerate() {
+            let (from, to) = (line.as_ptr().cast::<__m128i>(), to.cast::<__m128i>().wrapping_add(index * 4));
             // SAFETY: as promised; every processor of this kind has these instructions.
-            unsafe { _mm_stream_si128(to.cast::<__m128i>().add(index), _mm_loadu_si128(block.as_ptr().cast())) };
+            unsafe {
+                let parts = [0, 1, 2, 3].map(|part| _mm_loadu_si128(from.add(part)));
+                for (part, word) in parts.into_iter().enumerate() {
+                    _mm_stream_si128(to.add(part), word);
+                }
+            }
         }
         // SAFETY: the same. What follows must not be seen before it.
         unsafe { _mm_sfence() };
-        blocks.len() * 16
+        lines.len() * 64
     };
     #[cfg(not(target_arch = "x86_64"))]
     let done = 0;
