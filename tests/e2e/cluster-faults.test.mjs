@@ -17,7 +17,7 @@ import { unique } from '../support/stack.mjs';
 import { EXTENSION, needs } from '../support/tools.mjs';
 import { pause, until } from '../support/wait.mjs';
 
-const LEASE_MS = 2_000;
+const LEASE_MS = 4_000;
 const CROWD = 500;
 /** A node that is cut off notices when Redis does not answer for so long. */
 const ANSWER_MS = 5_000;

@@ -15,7 +15,7 @@ import { unique } from '../support/stack.mjs';
 import { needs } from '../support/tools.mjs';
 import { pause, until } from '../support/wait.mjs';
 
-const LEASE_MS = 2_000;
+const LEASE_MS = 4_000;
 const NEW = combination('echo2', 'sio4');
 const OLD = combination('echo1', 'sio2');
 

