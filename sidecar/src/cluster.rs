@@ -45,6 +45,7 @@ mod saying;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod trim;
 mod turns;
 mod volume;
 

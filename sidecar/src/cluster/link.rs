@@ -32,7 +32,7 @@ const INBOX_BYTES: usize = 64 * 1024 * 1024;
 /// How long one read waits for something new: shorter than the longest wait for an answer.
 const BLOCK: Duration = Duration::from_secs(2);
 /// An answer that is so late says that the connection was lost meanwhile.
-const LATE: Duration = Duration::from_millis(500);
+pub(super) const LATE: Duration = Duration::from_millis(500);
 /// What is looked back through, at most, for who has spoken lately: batches, and bytes of them.
 const LOOK_BACK: usize = 16;
 const LOOK_BACK_BYTES: usize = 16 * 1024 * 1024;
@@ -262,38 +262,6 @@ impl Stream {
             let _ = inbox.send(Read::Gap(newest.0)).await;
         }
         Ok(())
-    }
-
-    /// Takes out of the stream what is before that which has room in it. What is left is taken behind the next read. Whether the
-    /// connection may have been another one meanwhile.
-    async fn trim(&self, redis: &mut Commands, is_behind: bool) -> bool {
-        let Some((first, count)) = self.volume.surplus() else { return false };
-        let trim = |by: &str, to: String| {
-            let mut trim = cmd("XTRIM");
-            trim.arg(&self.key).arg(by).arg("~").arg(to);
-            trim
-        };
-        let asked = tokio::time::Instant::now();
-        let mut trimmed: Result<u64, _> = redis.query(&trim("MINID", first.to_string())).await;
-        if trimmed.as_ref().is_err_and(|error| error.to_string().contains("syntax error")) {
-            if is_behind {
-                return asked.elapsed() > LATE;
-            }
-            // Before Redis 6.2 only by number, which counts what has come since as well.
-            trimmed = redis.query(&trim("MAXLEN", count.to_string())).await;
-        }
-        match trimmed {
-            Ok(0) => self.volume.is_trimmed(),
-            Ok(_) => {} // so much at a time
-            Err(error) if is_lost(&error) => return true,
-            Err(error) if self.volume.is_first_refusal() => tracing::error!(
-                %error,
-                key = self.key,
-                "Redis refused to trim the cluster's stream (XTRIM): it may have more than cluster.streamBytes"
-            ),
-            Err(_) => {}
-        }
-        asked.elapsed() > LATE
     }
 
     async fn read_from(
